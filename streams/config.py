@@ -1,0 +1,80 @@
+"""Settings: one frozen record, read once from the environment (and `.env`), each with the text it was refused for."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+PREFIX = "MARGINSTREAM_"
+
+
+class BadSetting(ValueError):
+    """A setting that cannot be used."""
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """Every setting; the variable is the field's name in capitals behind `MARGINSTREAM_`. Times in ms unless the name says s."""
+
+    kafka_bootstrap: str = "127.0.0.1:9092"
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    postgres_dsn: str = "postgresql://marginstream@127.0.0.1:5432/marginstream"
+    app_id: str = "marginstream"
+    generation: int = 1  # of the source topics: a recreated topic needs the next one
+    partitions: int = 4
+    replication: int = 1
+    default_user_type: str = "live"
+    data_dir: str = ".marginstream"
+    worker_name: str = "worker-0"
+    worker_instance_id: str = ""  # static membership: one name a worker, kept across restarts
+    session_timeout_s: float = 6.0
+    bundle_records_max: int = 500
+    fetch_wait_ms: int = 20
+    commit_interval_s: float = 0.5
+    row_bytes_max: int = 524_288
+    settle_ms_max: int = 5_000
+    gap_held_max: int = 1_000
+    mark_stale_ms: int = 10_000
+    check_slice_ms: int = 10
+    check_report_ms: int = 1_000
+    cooldown_ms: int = 1_000
+    web_host: str = "127.0.0.1"
+    web_port: int = 6066
+    health_port: int = 0  # of a bridge; 0 = any free one
+    api_token: str = ""
+    log_level: str = "INFO"
+    watchdog_s: float = 30.0
+    accept_loss: bool = False
+    queue_margin_check_max: int = 1_000
+    portfolio_interval_ms: int = 200
+    run_seconds: float = 0.0
+    seed: int = 1
+    generator_users: int = 1_000
+    generator_events_per_s: int = 300
+    generator_ticks_per_s: int = 200
+
+
+_POSITIVE = ("partitions", "replication", "generation", "session_timeout_s", "bundle_records_max", "commit_interval_s", "row_bytes_max",
+             "settle_ms_max", "gap_held_max", "mark_stale_ms", "check_slice_ms", "check_report_ms")
+
+
+def load(environment: Mapping[str, str] | None = None, dotenv: Path | None = None) -> Config:
+    """The settings of the environment over those of `.env`; raises `BadSetting` naming the variable."""
+    found = {**_dotenv(dotenv or Path(".env")), **(os.environ if environment is None else environment)}
+    values = {field: found[PREFIX + field.upper()] for field in Config.__struct_fields__ if found.get(PREFIX + field.upper(), "") != ""}
+    if "RUN_SECONDS" in found:
+        values.setdefault("run_seconds", found["RUN_SECONDS"])
+    try:
+        config = msgspec.convert(values, Config, strict=False)
+    except msgspec.ValidationError as error:
+        raise BadSetting(f"setting {PREFIX}{str(error).rpartition('$.')[2].rstrip('`').upper()}: {error}") from None
+    for field in _POSITIVE:
+        if getattr(config, field) <= 0:
+            raise BadSetting(f"setting {PREFIX}{field.upper()}: expected a number above 0, was {getattr(config, field)}")
+    return config
+
+
+def _dotenv(path: Path) -> dict[str, str]:
+    lines = path.read_text().splitlines() if path.is_file() else []
+    pairs = (line.split("=", 1) for line in lines if "=" in line and not line.lstrip().startswith("#"))
+    return {key.strip(): value.strip().strip("'\"") for key, value in pairs}
