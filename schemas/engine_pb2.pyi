@@ -973,25 +973,16 @@ class DeadLetter(_message.Message):
     def __init__(self, topic: _Optional[str] = ..., partition: _Optional[int] = ..., offset: _Optional[int] = ..., key: _Optional[bytes] = ..., value: _Optional[bytes] = ..., error: _Optional[str] = ..., time_ms: _Optional[int] = ...) -> None: ...
 
 class LedgerRow(_message.Message):
-    __slots__ = ("epoch", "fences", "outbox", "state", "state_unsent")
-    class FencesEntry(_message.Message):
-        __slots__ = ("key", "value")
-        KEY_FIELD_NUMBER: _ClassVar[int]
-        VALUE_FIELD_NUMBER: _ClassVar[int]
-        key: str
-        value: int
-        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    __slots__ = ("epoch", "positions", "outbox", "state")
     EPOCH_FIELD_NUMBER: _ClassVar[int]
-    FENCES_FIELD_NUMBER: _ClassVar[int]
+    POSITIONS_FIELD_NUMBER: _ClassVar[int]
     OUTBOX_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
-    STATE_UNSENT_FIELD_NUMBER: _ClassVar[int]
     epoch: int
-    fences: _containers.ScalarMap[str, int]
+    positions: _containers.RepeatedScalarFieldContainer[int]
     outbox: _containers.RepeatedCompositeFieldContainer[Outgoing]
     state: bytes
-    state_unsent: bool
-    def __init__(self, epoch: _Optional[int] = ..., fences: _Optional[_Mapping[str, int]] = ..., outbox: _Optional[_Iterable[_Union[Outgoing, _Mapping]]] = ..., state: _Optional[bytes] = ..., state_unsent: _Optional[bool] = ...) -> None: ...
+    def __init__(self, epoch: _Optional[int] = ..., positions: _Optional[_Iterable[int]] = ..., outbox: _Optional[_Iterable[_Union[Outgoing, _Mapping]]] = ..., state: _Optional[bytes] = ...) -> None: ...
 
 class Outgoing(_message.Message):
     __slots__ = ("topic", "value")

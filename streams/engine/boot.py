@@ -1,0 +1,62 @@
+"""The Faust app with the settings that belong to the engine, in one place."""
+
+import logging
+import os
+import tempfile
+from typing import Any
+
+import faust
+from faust.types import AppT
+
+from streams.config import Config
+from streams.engine import transport
+
+MIB = 1_048_576
+CHANGELOG_CONFIGS = {
+    "cleanup.policy": "compact",
+    "min.compaction.lag.ms": "3600000",  # a paused owner's row must not displace a good one before the owner notices
+    "max.message.bytes": str(2 * MIB),
+}
+
+
+def create_faust(config: Config) -> AppT:
+    """The app: one consumer group of generation and id, memory rows, idempotent producer, our transport."""
+    transport.Transport.fetch_wait_ms = config.fetch_wait_ms
+    transport.Transport.bundle_records_max = config.bundle_records_max
+    app: Any = faust.App(
+        f"{config.app_id}-g{config.generation}",
+        broker=[f"safe://{server}" for server in config.kafka_bootstrap.split(",")],
+        datadir=os.path.join(tempfile.gettempdir(), f"{config.app_id}-{config.worker_name}-{os.getpid()}"),
+        store="memory://",
+        topic_partitions=config.partitions,
+        topic_replication_factor=config.replication,
+        topic_allow_declare=False,  # created and checked by `streams.stack.topics`
+        topic_disable_leader=True,
+        table_standby_replicas=0,  # memory standbys are merged into the owner's rows
+        stream_wait_empty=False,
+        stream_recovery_delay=0.0,
+        stream_buffer_maxsize=64,  # counts bundles
+        broker_commit_interval=config.commit_interval_s,
+        broker_commit_every=10_000_000,
+        broker_max_poll_records=20 * config.bundle_records_max,
+        broker_max_poll_interval=1e6,  # a spare must stay in the group
+        broker_session_timeout=config.session_timeout_s,
+        broker_heartbeat_interval=min(1.0, config.session_timeout_s / 4),
+        broker_check_crcs=False,
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=config.worker_instance_id or None,
+        producer_max_batch_size=MIB - 8192,
+        producer_max_request_size=2 * MIB,
+        producer_linger=0,  # the group is the batch
+        cython_optimizations=True,
+        web_enabled=False,
+    )
+    app.accept_loss = config.accept_loss
+    app.on_worker_init.connect(_quiet, weak=False)
+    return app  # type: ignore[no-any-return]
+
+
+def _quiet(*_: Any, **__: Any) -> None:
+    """Mode leaves the loggers below the root open: every aiokafka debug line would build a LogRecord."""
+    for name in ("aiokafka", "asyncio", "faust", "mode"):
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,0 +1,91 @@
+"""Who owns a partition's rows: claims, what recovery sends again, and refusing to start over a hole in a source's log."""
+
+import asyncio
+import time
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from aiokafka.errors import IllegalStateError
+from faust.types import TP
+
+from streams.engine.rows import CLAIM, Partition
+from streams.engine.writer import Records
+
+if TYPE_CHECKING:
+    from streams.engine.ledger import Ledger
+
+AGAIN = (IllegalStateError,)  # what a recovery meets when the next rebalance has begun
+
+
+class LogTooShort(RuntimeError):
+    """The committed offset is below what the broker still holds: records were deleted before they were folded."""
+
+
+async def claim(ledger: "Ledger") -> None:
+    """Give up partitions that went elsewhere; write a claim as the first record in each new one."""
+    topic = ledger.changelog_topic_name
+    owned = {tp.partition for tp in ledger.app.assignor.assigned_actives() if tp.topic == topic}
+    for number in set(ledger.parts) - owned:
+        del ledger.parts[number]
+        ledger.on_lost(number)
+    fresh = [number for number in owned if number not in ledger.parts or not ledger.parts[number].recovered]
+    for number in fresh:
+        if number in ledger.parts:
+            ledger.on_lost(number)
+        ledger.parts[number] = Partition(len(ledger.sources))
+        ledger.app.tables.recovery.revoke(TP(topic, number))  # read the changelog from its start
+    await asyncio.gather(*(_write_claim(ledger, number) for number in fresh))
+    ledger.recovery_began = time.perf_counter()
+
+
+async def _write_claim(ledger: "Ledger", number: int) -> None:
+    part = ledger.parts[number]
+    [(_, sent)] = await ledger.writer.send(ledger.changelog_topic_name, number, [(CLAIM, b"")])
+    part.epoch = (await sent).offset
+    part.next = part.epoch + 1
+
+
+async def resume(ledger: "Ledger") -> None:
+    """Take over the recovered partitions: send again what the last owner may not have delivered, rewrite rows written over."""
+    fresh = {number: part for number, part in ledger.parts.items() if not part.recovered}
+    committed = await ledger.app.consumer._thread.committed()
+    await _refuse_holes(ledger, {tp: at for tp, at in committed.items() if tp.topic in ledger.sources and tp.partition in fresh})
+    outputs: dict[tuple[str, int], Records] = defaultdict(list)
+    for number, part in fresh.items():
+        part.position = [committed.get(TP(name, number)) for name in ledger.sources]
+        await _bury_ghosts(ledger, number, part)
+        ledger.stale_rows += len(part.stale)
+        for key in part.unsent | part.stale:
+            row = ledger._row(part, key)
+            if row is None:
+                continue
+            state = b"" if row.state is None else ledger.codec.dump(row.state)
+            ledger.writer.route(key, number, state, (row.outbox, outputs))
+            row.outbox = []
+            if key in part.stale:
+                part.dirty[key] = row
+    await ledger.writer.send_outputs(outputs)
+    for number, part in fresh.items():
+        part.unsent, part.stale, part.recovered = set(), set(), True
+        ledger.on_owned(number)
+    ledger.recovery_s = time.perf_counter() - ledger.recovery_began
+    ledger.writer.wake.set()
+
+
+async def _bury_ghosts(ledger: "Ledger", number: int, part: Partition) -> None:
+    """A key that only the replaced owner wrote gets a tombstone, or it would count once compaction removed the claim before it."""
+    ghosts = {key for key in part.stale if key not in part.rows}
+    if ghosts:
+        await ledger.writer.write_rows(number, [(key, None) for key in ghosts])
+        part.stale -= ghosts
+
+
+async def _refuse_holes(ledger: "Ledger", committed: dict[TP, int | None]) -> None:
+    known = {tp: at for tp, at in committed.items() if at is not None}
+    if not known or getattr(ledger.app, "accept_loss", False):
+        return
+    starts = await ledger.app.consumer._thread.log_starts(known)
+    for tp, start in starts.items():
+        if start > known[tp]:
+            raise LogTooShort(f"{tp.topic}[{tp.partition}]: expected records from {known[tp]} on, was {start}; "
+                              "start with MARGINSTREAM_ACCEPT_LOSS=1 to go on without them")
