@@ -1,0 +1,133 @@
+"""One consumer-group loop that every bridge shares: take a batch, await its handler, then commit."""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple, Protocol
+
+import msgspec
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+
+from streams.bridges import metrics
+from streams.config import Config
+
+log = logging.getLogger(__name__)
+_BATCH_RECORDS_MAX = 2_000
+_POLL_MS = 100
+_BACKOFF_FIRST_S, _BACKOFF_MAX_S = 0.05, 5.0
+
+
+class Record(Protocol):
+    """What a handler sees of a record; the client's own record has these and more."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+
+
+Batch = Sequence[Record]
+
+
+class Mirror(NamedTuple):
+    """A bridge: its name ends the group's name; `away` are the errors that mean "not now" and are tried again."""
+
+    name: str
+    topics: tuple[str, ...]
+    handle: Callable[[Batch], Awaitable[None]]
+    away: tuple[type[Exception], ...]
+
+
+class Status(msgspec.Struct):
+    """What the health pages say; only the loop writes it."""
+
+    mirror: str
+    partitions: int = 0
+    records: int = 0
+    last_commit_ms: int = 0
+    away_since_ms: int = 0
+
+    @property
+    def ready(self) -> bool:
+        """Partitions are owned and the store answers."""
+        return self.partitions > 0 and not self.away_since_ms
+
+
+async def consume(config: Config, mirror: Mirror, status: Status, stop: asyncio.Event) -> None:
+    """Runs until `stop`. Offsets are committed only behind a handled batch; any error but those of `away` ends the loop uncommitted."""
+    consumer = AIOKafkaConsumer(
+        *mirror.topics, bootstrap_servers=config.kafka_bootstrap, group_id=f"{config.app_id}-{mirror.name}", enable_auto_commit=False,
+        auto_offset_reset="earliest", fetch_max_wait_ms=config.fetch_wait_ms, session_timeout_ms=int(config.session_timeout_s * 1000),
+        heartbeat_interval_ms=int(config.session_timeout_s * 1000 / 3), metadata_max_age_ms=5_000,
+        # A store that is away for hours must not cost the membership: heartbeats say that we live, not polls.
+        max_poll_interval_ms=86_400_000, rebalance_timeout_ms=10_000)
+    try:
+        if not await persist(consumer.start, (KafkaError,), stop):
+            return
+        while not stop.is_set():
+            status.partitions = len(consumer.assignment())
+            taken = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_BATCH_RECORDS_MAX)
+            batch: list[Record] = [record for records in taken.values() for record in records]
+            if batch and await _deliver(mirror, batch, status, stop):
+                await _commit(consumer, {partition: records[-1].offset + 1 for partition, records in taken.items() if records}, mirror.name)
+                status.records += len(batch)
+                status.last_commit_ms = int(time.time() * 1000)
+    finally:
+        await consumer.stop()
+
+
+async def persist(attempt: Callable[[], Awaitable[None]], away: tuple[type[Exception], ...], stop: asyncio.Event,
+                  refused: Callable[[Exception], None] | None = None) -> bool:
+    """Awaits `attempt` until it passes, with jittered backoff while it raises one of `away`; False where `stop` came first."""
+    ceiling = _BACKOFF_FIRST_S
+    while not stop.is_set():
+        try:
+            await attempt()
+        except away as error:
+            log.warning("waiting, away: %s: %s", type(error).__name__, error)
+            if refused:
+                refused(error)
+            await _pause(random.uniform(ceiling / 2, ceiling), stop)
+            ceiling = min(ceiling * 2, _BACKOFF_MAX_S)
+        else:
+            return True
+    return False
+
+
+async def _pause(seconds: float, stop: asyncio.Event) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return
+
+
+async def _deliver(mirror: Mirror, batch: Batch, status: Status, stop: asyncio.Event) -> bool:
+    def refused(_: Exception) -> None:
+        status.away_since_ms = status.away_since_ms or int(time.time() * 1000)
+        metrics.AWAY.labels(mirror.name).inc()
+
+    async def attempt() -> None:
+        await mirror.handle(batch)
+
+    for record in batch:
+        metrics.RECORDS.labels(mirror.name, record.topic).inc()
+    delivered = await persist(attempt, mirror.away, stop, refused)
+    if delivered:
+        status.away_since_ms = 0
+    return delivered
+
+
+async def _commit(consumer: AIOKafkaConsumer, offsets: dict[object, int], name: str) -> None:
+    # A partition that moved while the store was away is its new owner's: the records come again there, and lose by version.
+    owned = {partition: offset for partition, offset in offsets.items() if partition in consumer.assignment()}
+    try:
+        if owned:
+            await consumer.commit(owned)
+            metrics.CAUGHT_UP.labels(name).set_to_current_time()
+    except (CommitFailedError, IllegalStateError, KafkaError) as error:
+        log.warning("%s: offsets not committed, the batch will come again: %s", name, error)
