@@ -555,7 +555,7 @@ class BalanceState(_message.Message):
     def __init__(self, wallet_balance: _Optional[str] = ..., version: _Optional[_Union[FactVersion, _Mapping]] = ..., updated_ms: _Optional[int] = ...) -> None: ...
 
 class PositionState(_message.Message):
-    __slots__ = ("instrument", "side", "quantity", "entry_price", "margin_mode", "isolated_wallet", "leverage", "position_id", "open_rate", "swap", "commission", "version", "updated_ms", "entry_cost")
+    __slots__ = ("instrument", "side", "quantity", "entry_price", "margin_mode", "isolated_wallet", "leverage", "position_id", "open_rate", "swap", "commission", "version", "updated_ms", "product", "entry_cost")
     INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
     SIDE_FIELD_NUMBER: _ClassVar[int]
     QUANTITY_FIELD_NUMBER: _ClassVar[int]
@@ -569,6 +569,7 @@ class PositionState(_message.Message):
     COMMISSION_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     UPDATED_MS_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_FIELD_NUMBER: _ClassVar[int]
     ENTRY_COST_FIELD_NUMBER: _ClassVar[int]
     instrument: str
     side: str
@@ -583,8 +584,9 @@ class PositionState(_message.Message):
     commission: str
     version: FactVersion
     updated_ms: int
+    product: str
     entry_cost: str
-    def __init__(self, instrument: _Optional[str] = ..., side: _Optional[str] = ..., quantity: _Optional[str] = ..., entry_price: _Optional[str] = ..., margin_mode: _Optional[str] = ..., isolated_wallet: _Optional[str] = ..., leverage: _Optional[str] = ..., position_id: _Optional[str] = ..., open_rate: _Optional[str] = ..., swap: _Optional[str] = ..., commission: _Optional[str] = ..., version: _Optional[_Union[FactVersion, _Mapping]] = ..., updated_ms: _Optional[int] = ..., entry_cost: _Optional[str] = ...) -> None: ...
+    def __init__(self, instrument: _Optional[str] = ..., side: _Optional[str] = ..., quantity: _Optional[str] = ..., entry_price: _Optional[str] = ..., margin_mode: _Optional[str] = ..., isolated_wallet: _Optional[str] = ..., leverage: _Optional[str] = ..., position_id: _Optional[str] = ..., open_rate: _Optional[str] = ..., swap: _Optional[str] = ..., commission: _Optional[str] = ..., version: _Optional[_Union[FactVersion, _Mapping]] = ..., updated_ms: _Optional[int] = ..., product: _Optional[str] = ..., entry_cost: _Optional[str] = ...) -> None: ...
 
 class Frame(_message.Message):
     __slots__ = ("lease_epoch", "connection_epoch", "receive_seq", "part_count", "seen", "since_ms")
@@ -853,7 +855,7 @@ class UserState(_message.Message):
     def __init__(self, user_id: _Optional[str] = ..., version: _Optional[int] = ..., generation: _Optional[int] = ..., profile: _Optional[_Union[ProfileState, _Mapping]] = ..., accounts: _Optional[_Mapping[str, AccountState]] = ..., sequences: _Optional[_Mapping[str, Sequence]] = ..., recent_ids: _Optional[_Iterable[str]] = ..., quarantines: _Optional[_Iterable[_Union[Quarantine, _Mapping]]] = ..., updated_ms: _Optional[int] = ..., removed_accounts: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class OrderState(_message.Message):
-    __slots__ = ("account_id", "instrument", "order_id", "client_order_id", "side", "position_side", "order_type", "quantity", "filled_quantity", "price", "average_price", "stop_price", "status", "reduce_only", "is_algo", "version", "updated_ms", "snapshot_id")
+    __slots__ = ("account_id", "instrument", "order_id", "client_order_id", "side", "position_side", "order_type", "quantity", "filled_quantity", "price", "average_price", "stop_price", "status", "reduce_only", "is_algo", "version", "updated_ms", "snapshot_id", "product")
     ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
     INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
     ORDER_ID_FIELD_NUMBER: _ClassVar[int]
@@ -872,6 +874,7 @@ class OrderState(_message.Message):
     VERSION_FIELD_NUMBER: _ClassVar[int]
     UPDATED_MS_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_ID_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_FIELD_NUMBER: _ClassVar[int]
     account_id: str
     instrument: str
     order_id: str
@@ -890,7 +893,8 @@ class OrderState(_message.Message):
     version: FactVersion
     updated_ms: int
     snapshot_id: str
-    def __init__(self, account_id: _Optional[str] = ..., instrument: _Optional[str] = ..., order_id: _Optional[str] = ..., client_order_id: _Optional[str] = ..., side: _Optional[str] = ..., position_side: _Optional[str] = ..., order_type: _Optional[str] = ..., quantity: _Optional[str] = ..., filled_quantity: _Optional[str] = ..., price: _Optional[str] = ..., average_price: _Optional[str] = ..., stop_price: _Optional[str] = ..., status: _Optional[str] = ..., reduce_only: _Optional[bool] = ..., is_algo: _Optional[bool] = ..., version: _Optional[_Union[FactVersion, _Mapping]] = ..., updated_ms: _Optional[int] = ..., snapshot_id: _Optional[str] = ...) -> None: ...
+    product: str
+    def __init__(self, account_id: _Optional[str] = ..., instrument: _Optional[str] = ..., order_id: _Optional[str] = ..., client_order_id: _Optional[str] = ..., side: _Optional[str] = ..., position_side: _Optional[str] = ..., order_type: _Optional[str] = ..., quantity: _Optional[str] = ..., filled_quantity: _Optional[str] = ..., price: _Optional[str] = ..., average_price: _Optional[str] = ..., stop_price: _Optional[str] = ..., status: _Optional[str] = ..., reduce_only: _Optional[bool] = ..., is_algo: _Optional[bool] = ..., version: _Optional[_Union[FactVersion, _Mapping]] = ..., updated_ms: _Optional[int] = ..., snapshot_id: _Optional[str] = ..., product: _Optional[str] = ...) -> None: ...
 
 class ClosedOrder(_message.Message):
     __slots__ = ("order", "rank", "time_ms")

@@ -47,6 +47,7 @@ class Position(msgspec.Struct, frozen=True):
     version: Version | None = None
     updated_ms: int = 0
     entry_cost: Decimal = ZERO
+    product: str = ""  # as the venue says it: what a snapshot's scope is compared with
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -191,6 +192,7 @@ class Order(msgspec.Struct, frozen=True):
     version: Version | None = None
     updated_ms: int = 0
     snapshot_id: str = ""
+    product: str = ""
 
 
 class ClosedOrder(NamedTuple):
