@@ -3,10 +3,11 @@
 import logging
 import os
 import tempfile
+from collections.abc import Sequence
 from typing import Any
 
 import faust
-from faust.types import AppT
+from mode import Service
 
 from streams.config import Config
 from streams.engine import transport
@@ -19,11 +20,27 @@ CHANGELOG_CONFIGS = {
 }
 
 
-def create_faust(config: Config) -> AppT:
+class EngineApp(faust.App):  # type: ignore[misc]  # faust is untyped
+    """The Faust app, with services that start before the first recovery (stock starts services after it)."""
+
+    services_first: Sequence[Any] = ()
+    accept_loss = False
+    log_level = "INFO"
+
+    async def on_first_start(self) -> None:
+        await super().on_first_start()
+        for service in self.services_first:
+            if isinstance(service, Service):
+                await self.add_runtime_dependency(service)
+            else:
+                await service.start()
+
+
+def create_faust(config: Config) -> EngineApp:
     """The app: one consumer group of generation and id, memory rows, idempotent producer, our transport."""
     transport.Transport.fetch_wait_ms = config.fetch_wait_ms
     transport.Transport.bundle_records_max = config.bundle_records_max
-    app: Any = faust.App(
+    app = EngineApp(
         f"{config.app_id}-g{config.generation}",
         broker=[f"safe://{server}" for server in config.kafka_bootstrap.split(",")],
         datadir=os.path.join(tempfile.gettempdir(), f"{config.app_id}-{config.worker_name}-{os.getpid()}"),
@@ -50,10 +67,12 @@ def create_faust(config: Config) -> AppT:
         producer_linger=0,  # the group is the batch
         cython_optimizations=True,
         web_enabled=False,
+        web_host=config.web_host,
+        web_port=config.web_port,  # with the host the worker's address, by which others find its rows
     )
-    app.accept_loss = config.accept_loss
+    app.accept_loss, app.log_level = config.accept_loss, config.log_level
     app.on_worker_init.connect(_quiet, weak=False)
-    return app  # type: ignore[no-any-return]
+    return app
 
 
 def _quiet(*_: Any, **__: Any) -> None:

@@ -51,7 +51,8 @@ class Ledger(Table):  # type: ignore[misc]  # faust's Table is untyped
         self.on_owned: Callable[[int], None] = lambda partition: None
         self.on_lost: Callable[[int], None] = lambda partition: None
         self.folded = self.skipped = self.stale_rows = self.refused = 0
-        self.fold_s = self.recovery_s = 0.0
+        self.fold_s = self.recovery_s = self.recovery_began = 0.0
+        self.frozen = True  # between a revoke and the end of the recovery after it
         super().__init__(app, name=plan.name, key_type=bytes, value_type=bytes, recovery_buffer_size=2, partitions=plan.partitions,
                          extra_topic_configs=dict(plan.changelog_configs))
         app.tables.add(self)
@@ -98,7 +99,7 @@ class Ledger(Table):  # type: ignore[misc]  # faust's Table is untyped
     def touch(self, key: bytes, partition: int, step: Callable[[Any], tuple[Any, Iterable[OutputLike]]]) -> bool:
         """Change a row without a record: `step(state) -> state, outputs`. False where the row is not (or no longer) here."""
         part = self.parts.get(partition)
-        row = self._row(part, key) if part and part.recovered else None
+        row = self._row(part, key) if part and part.recovered and not self.frozen else None
         if part is None or row is None:
             return False
         self._change(part, key, row, step(row.state))
@@ -192,6 +193,7 @@ class Ledger(Table):  # type: ignore[misc]  # faust's Table is untyped
 
     def on_revoke(self, clean: bool) -> None:
         """Rows may be kept for the next generation only if all of them reached the changelog."""
+        self.frozen = True
         for part in self.parts.values():
             if not clean or part.dirty:
                 part.recovered = False

@@ -69,6 +69,7 @@ async def resume(ledger: "Ledger") -> None:
         part.unsent, part.stale, part.recovered = set(), set(), True
         ledger.on_owned(number)
     ledger.recovery_s = time.perf_counter() - ledger.recovery_began
+    ledger.frozen = False
     ledger.writer.wake.set()
 
 
@@ -76,7 +77,7 @@ async def _bury_ghosts(ledger: "Ledger", number: int, part: Partition) -> None:
     """A key that only the replaced owner wrote gets a tombstone, or it would count once compaction removed the claim before it."""
     ghosts = {key for key in part.stale if key not in part.rows}
     if ghosts:
-        await ledger.writer.write_rows(number, [(key, None) for key in ghosts])
+        await ledger.writer.write_rows(number, part, [(key, None) for key in ghosts])
         part.stale -= ghosts
 
 

@@ -52,7 +52,7 @@ class GroupWriter:
             for number, part in changed.items():
                 rows[number] = self._encode(number, part, outputs)
             try:
-                await asyncio.gather(*(self.write_rows(number, records) for number, records in rows.items()))
+                await asyncio.gather(*(self.write_rows(number, changed[number], records) for number, records in rows.items()))
                 await self.send_outputs(outputs)
             except BaseException as error:
                 self.ledger.app.consumer.halted = error  # these rows are in doubt: no commit may follow
@@ -80,9 +80,9 @@ class GroupWriter:
         if state and key != STRAY:
             outputs[self.ledger.plan.states, number].append((key, state))
 
-    async def write_rows(self, number: int, records: Records) -> None:
+    async def write_rows(self, number: int, part: Partition, records: Records) -> None:
         """Append records to a changelog partition; raises `Fenced` where the offsets are not the next ones."""
-        part, name = self.ledger.parts[number], self.ledger.changelog_topic_name
+        name = self.ledger.changelog_topic_name
         for count, sent in await self.send(name, number, records):
             base = (await sent).offset
             if base != part.next:

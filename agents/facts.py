@@ -1,0 +1,91 @@
+"""The agents of the fact topics: read a record, fold it into every ledger that takes it, and say which accounts to check."""
+
+import logging
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from schemas.keys import partition_of
+from tables import accounts, orders
+from tables.policy import Policy
+from tables.read import Unreadable, read
+from tables.rows import Fact, Folded, Orders, Output, User
+
+log = logging.getLogger(__name__)
+CheckDue = Callable[[str, str, str], None]  # user, account, cause
+
+
+class Reading(NamedTuple):
+    """What a record is read with."""
+
+    partitions: int
+    default_user_type: str
+    policy: Policy
+
+
+class Facts:
+    """Steps of both ledgers; each record of a bundle is read once."""
+
+    def __init__(self, reading: Reading, check_due: CheckDue) -> None:
+        self.reading, self.check_due = reading, check_due
+        self.dead_letters: dict[str, int] = {}
+        self.venue_margin_calls = 0
+        self._partition_of = lru_cache(maxsize=200_000)(partition_of)
+        self._read: dict[int, Fact | Unreadable] = {}
+
+    def read(self, bundle: Any) -> None:
+        """Read every record of a bundle, for the steps that follow."""
+        self._read = {record.offset: read(record, bundle.topic, self.reading.partitions, self.reading.default_user_type)
+                      for record in bundle.records}
+
+    def key_of(self, record: Any) -> bytes | None:
+        """Key of the row that takes this record: None where it has none in this partition."""
+        key: bytes | None = record.key
+        if not key or self._partition_of(key, self.reading.partitions) != record.partition:
+            return None
+        found = self._read[record.offset]
+        return key if isinstance(found, Fact) or found.user else None
+
+    def account_step(self, row: User | None, record: Any) -> tuple[User | None, Iterable[Output]]:
+        """Fold a record into `accounts`; an unreadable one is a dead letter and a quarantine."""
+        found = self._read[record.offset]
+        if isinstance(found, Unreadable):
+            return self._reject(row, record, found)
+        folded = accounts.fold(row, found, self.reading.policy)
+        self._after(found, folded)
+        return _user(folded), folded.outputs
+
+    def order_step(self, row: Orders | None, record: Any) -> tuple[Orders | None, Iterable[Output]]:
+        """Fold a record into `orders`; what is unreadable is dealt with in `accounts`."""
+        found = self._read[record.offset]
+        if isinstance(found, Unreadable):
+            return row, ()
+        folded = orders.fold_orders(row, found, self.reading.policy)
+        assert isinstance(folded.row, Orders)  # noqa: S101 - invariant of the fold
+        return folded.row, folded.outputs
+
+    def _reject(self, row: User | None, record: Any, found: Unreadable) -> tuple[User | None, Iterable[Output]]:
+        self.dead_letters[record.topic] = self.dead_letters.get(record.topic, 0) + 1
+        log.warning("dead letter: %s", found.error)
+        if row is None or self.key_of(record) is None:
+            return row, (found.dead_letter,)
+        folded = accounts.quarantine(row, record.topic, found.account_id, found.error, record.timestamp)
+        for account, cause in folded.checks.items():
+            self.check_due(row.user_id, account, cause)
+        return _user(folded), (found.dead_letter, *folded.outputs)
+
+    def _after(self, fact: Fact, folded: Folded) -> None:
+        for account, cause in folded.checks.items():
+            self.check_due(fact.user, account, cause)
+            if cause == "venue_margin_call":
+                self.venue_margin_calls += 1
+                log.error("margin call of the venue: user=%s account=%s topic=%s partition=%d offset=%d",
+                          fact.user, account, fact.topic, fact.partition, fact.offset)
+        for output in folded.outputs:
+            if output.topic == "dead-letters":
+                self.dead_letters[fact.topic] = self.dead_letters.get(fact.topic, 0) + 1
+
+
+def _user(folded: Folded) -> User:
+    assert isinstance(folded.row, User)  # noqa: S101 - invariant of the fold
+    return folded.row

@@ -1,0 +1,241 @@
+"""Checks: which accounts wait for one, worst first, in slices of time, where their row lives."""
+
+import asyncio
+import heapq
+import logging
+import time
+from collections import Counter
+from typing import Any, NamedTuple
+
+from mode import Service
+
+from agents.risk.columns import Columns
+from agents.verdict import check
+from schemas import engine_pb2 as pb
+from schemas.keys import partition_of
+from streams.config import Config
+from streams.engine.ledger import Ledger
+from streams.prices import Prices, now_ms
+from streams.topics import LIQUIDATIONS, MARGIN_CALLS
+from tables.accounts import expire
+from tables.policy import Policy
+from tables.rows import Output, User
+
+log = logging.getLogger(__name__)
+REFILL_SLICE = 2_000
+TIMER_S = 0.25
+
+
+class Room(NamedTuple):
+    """What a check needs around it."""
+
+    accounts: Ledger
+    orders: Ledger
+    prices: Prices
+    policy: Policy
+
+
+class Checks(Service):  # type: ignore[misc]  # mode is untyped
+    """At most one check waits per account; what changes a row is written by `touch`, the report itself may be dropped."""
+
+    def __init__(self, config: Config, room: Room, **kwargs: Any) -> None:
+        self.config, self.room = config, room
+        self.columns = Columns()
+        self.waiting: dict[tuple[str, str], set[str]] = {}
+        self._queue: list[tuple[float, str, str]] = []  # (minus badness, user, account)
+        self._wake = asyncio.Event()
+        self._refill: list[int] = []
+        self._reported: dict[tuple[str, str], int] = {}
+        self._stale: set[str] = set()
+        self._deadlines: list[tuple[int, str]] = []
+        self.counts: Counter[str] = Counter()
+        self.rungs: dict[tuple[str, str], int] = {}
+        self.verdicts: Counter[tuple[str, int]] = Counter()
+        self.check_s = 0.0
+        room.accounts.on_change, room.accounts.on_owned, room.accounts.on_lost = self.put, self._owned, self._lost
+        room.prices.on_moved, room.prices.on_rules, room.prices.on_control = self._moved, self._rules_changed, self._controlled
+        super().__init__(**kwargs)
+
+    @property
+    def ready(self) -> bool:
+        """Whether every owned row is in the columns and rules are read."""
+        return not self._refill and self.room.prices.caught_up.is_set() and not self.room.accounts.frozen
+
+    # ---- what makes a check due
+
+    def due(self, user: str, account: str, cause: str, badness: float = 0.0) -> None:
+        """Mark an account for a check; the cause is kept, the place in the queue is by badness."""
+        causes = self.waiting.setdefault((user, account), set())
+        if not causes or badness > 0:
+            heapq.heappush(self._queue, (-badness, user, account))
+        causes.add(cause)
+        self._wake.set()
+
+    def put(self, key: bytes, row: User) -> None:
+        """Keep the columns in step with a changed row, and its deadlines."""
+        self.columns.put(row.user_id, row)
+        for account in row.accounts.values():
+            self.rungs[row.user_id, account.account_id] = account.margin.rung
+            at = [frame.since_ms + self.config.settle_ms_max for frame in account.frames]
+            at += [account.margin.cooldown_until_ms] if account.margin.cooldown_until_ms > now_ms() else []
+            for deadline in at:
+                heapq.heappush(self._deadlines, (deadline, row.user_id))
+
+    def _moved(self, instruments: set[str]) -> None:
+        began = time.perf_counter()
+        back = instruments & self._stale
+        self._stale -= back
+        for user, account, badness in self.columns.touched(instruments, self.room.prices.book.marks):
+            self.due(user, account, "price", badness)
+        self._all_holders(instruments & self._unsteady(instruments) | back, "mark")
+        self.counts["price_passes"] += 1
+        self.price_s = time.perf_counter() - began
+
+    def _unsteady(self, instruments: set[str]) -> set[str]:
+        """Instruments whose holders may rest on `unknown`: first mark, jumping, or steady again."""
+        marks = self.room.prices.book.marks
+        now = {name for name in instruments if marks[name].jumping}
+        changed = {name for name in instruments if name not in self._seen} | (now ^ (self._jumping & instruments))
+        self._seen |= instruments
+        self._jumping = (self._jumping - instruments) | now
+        return changed
+
+    _seen: set[str] = set()
+    _jumping: set[str] = set()
+
+    def _all_holders(self, instruments: set[str], cause: str) -> None:
+        for user, account in self.columns.holders(instruments) if instruments else ():
+            self.due(user, account, cause)
+
+    def _rules_changed(self, rule_ids: set[str]) -> None:
+        if self.room.prices.caught_up.is_set():
+            for user, account in list(self.rungs):
+                self.due(user, account, "rules")
+
+    def _controlled(self, message: pb.Control) -> None:
+        scope, _, rest = message.scope.partition(":")
+        for user, account in list(self.rungs):
+            if scope in ("global", "venue", "instrument") or rest in (user, f"{user}/{account}"):
+                self.due(user, account, "control")
+
+    # ---- ownership
+
+    def _owned(self, partition: int) -> None:
+        self._refill.append(partition)
+        self._wake.set()
+
+    def _lost(self, partition: int) -> None:
+        for user in [user for user, _ in self.rungs if partition_of(user.encode(), self.config.partitions) == partition]:
+            self.columns.drop(user)
+            for key in [key for key in self.rungs if key[0] == user]:
+                del self.rungs[key]
+
+    async def _fill(self) -> None:
+        """Fill the columns from recovered rows in slices, then check everything once."""
+        while self._refill:
+            partition = self._refill[0]
+            for at, key in enumerate(self.room.accounts.keys(partition)):
+                row = self.room.accounts.state(key, partition)
+                if row is not None:
+                    self.put(key, row)
+                    for account in row.accounts:
+                        self.due(row.user_id, account, "recovered")
+                if at % REFILL_SLICE == 0:
+                    await asyncio.sleep(0)
+            if self._refill and self._refill[0] == partition:
+                self._refill.pop(0)
+
+    # ---- the loop
+
+    @Service.task
+    async def _run(self) -> None:
+        try:
+            while not self.should_stop:
+                await self._wake.wait()
+                self._wake.clear()
+                await self.room.prices.caught_up.wait()
+                await self._fill()
+                while self._queue and not self.should_stop:
+                    outputs = self._slice()
+                    if outputs:
+                        await self._report(outputs)
+                    await asyncio.sleep(0)
+                    if self.room.accounts.frozen:
+                        await asyncio.sleep(0.01)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a worker that cannot check must not look alive
+            await self.room.accounts.app.consumer.halt(error)
+
+    def _slice(self) -> dict[tuple[str, int], list[tuple[bytes, bytes | None]]]:
+        """Run checks, worst first, until the budget of time is used up; returns the reports."""
+        reports: dict[tuple[str, int], list[tuple[bytes, bytes | None]]] = {}
+        began = time.perf_counter()
+        if self.room.accounts.frozen:
+            return reports
+        while self._queue and time.perf_counter() - began < self.config.check_slice_ms / 1000:
+            _, user, account = heapq.heappop(self._queue)
+            causes = self.waiting.pop((user, account), None)
+            if causes:
+                self._check(user, account, sorted(causes), reports)
+        self.check_s += time.perf_counter() - began
+        return reports
+
+    def _check(self, user: str, account: str, causes: list[str], reports: dict[tuple[str, int], list[tuple[bytes, bytes | None]]]) -> None:
+        key = user.encode()
+        partition = partition_of(key, self.config.partitions)
+        row = self.room.accounts.state(key, partition)
+        if row is None or account not in row.accounts:
+            return
+        world = self.room.prices.world(self.room.accounts.fences(key, partition))
+        checked = check(row, account, world, causes, self.room.orders.state(key, partition))
+        if checked is None:  # settling: the fold that closes the frame asks again
+            return
+        for cause in causes:
+            self.counts[cause] += 1
+        if checked.row is not row or checked.outputs:
+            self.room.accounts.touch(key, partition, lambda _: (checked.row, checked.outputs))
+            self._count(checked.outputs)
+        now = world.now_ms
+        if checked.report and (checked.row is not row or now - self._reported.get((user, account), 0) >= self.config.check_report_ms):
+            self._reported[user, account] = now
+            reports.setdefault((checked.report.topic, partition), []).append((key, checked.report.value))
+
+    def _count(self, outputs: tuple[Output, ...]) -> None:
+        for output in outputs:
+            if output.topic == MARGIN_CALLS:
+                self.verdicts[MARGIN_CALLS, pb.MarginCall.FromString(output.value).after] += 1
+            elif output.topic == LIQUIDATIONS:
+                self.verdicts[LIQUIDATIONS, 0] += 1
+
+    async def _report(self, reports: dict[tuple[str, int], list[tuple[bytes, bytes | None]]]) -> None:
+        """Send reports of checks without waiting for them: this path may drop."""
+        for (topic, partition), records in reports.items():
+            await self.room.accounts.writer.send(topic, partition, records)
+
+    @Service.task
+    async def _timer(self) -> None:
+        """Find marks that went stale, frames that do not close and cool-downs that ended."""
+        while not self.should_stop:
+            await asyncio.sleep(TIMER_S)
+            if not self.ready:
+                continue
+            now = now_ms()
+            stale = {name for name, mark in self.room.prices.book.marks.items()
+                     if self.room.prices.book.stale(mark, now, self.room.prices.rules, self.config.mark_stale_ms)}
+            self._all_holders(stale - self._stale, "stale")
+            self._stale = stale
+            while self._deadlines and self._deadlines[0][0] <= now:
+                self._expire(heapq.heappop(self._deadlines)[1], now)
+
+    def _expire(self, user: str, now: int) -> None:
+        key = user.encode()
+        partition = partition_of(key, self.config.partitions)
+        row = self.room.accounts.state(key, partition)
+        if row is None:
+            return
+        folded = expire(row, now, self.room.policy)
+        if folded is not None and isinstance(folded.row, User):
+            self.room.accounts.touch(key, partition, lambda _: (folded.row, folded.outputs))
+        for account in row.accounts:
+            self.due(user, account, "timer")

@@ -1,0 +1,142 @@
+"""What a worker shows: rows for the inspection pages, figures for the metrics, samples for the watchdog."""
+
+import bisect
+import time
+from collections import Counter, defaultdict
+from typing import Any
+
+from faust.types import TP
+
+from schemas.keys import partition_of, user_parts
+from streams.checks import Checks
+from streams.config import Config
+from streams.engine.ledger import Ledger
+from streams.ops.metrics import METRICS
+from streams.ops.watchdog import Sample
+from streams.topics import MARGIN_CALLS
+from streams.web.view import Figures
+from tables.rows import RUNG_NAMES, Orders, User
+
+_WORST = {4: 0, 3: 1, 2: 2, 5: 3, 1: 4}  # liquidation first, unknown before normal
+
+
+class View:
+    """A worker as seen from outside; implements `streams.web.view.WorkerView`."""
+
+    def __init__(self, config: Config, app: Any, ledgers: tuple[Ledger, Ledger], checks: Checks) -> None:
+        self.config, self.app, self.checks = config, app, checks
+        self.accounts, self.order_rows = ledgers
+        self.worker_name, self.default_user_type = config.worker_name, config.default_user_type
+        self._seen: Counter[str] = Counter()
+        self._began_s = time.monotonic()
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether owned rows are recovered and in the columns."""
+        if self.app.rebalancing or self.accounts.frozen or self.order_rows.frozen:
+            return False, "rebalancing or recovering"
+        if not self.checks.room.prices.caught_up.is_set():
+            return False, "rules and control are not read to the end"
+        return (True, "") if self.checks.ready else (False, "filling the columns")
+
+    def partition(self, user_id: str) -> int:
+        """The partition of the user's key."""
+        return partition_of(user_id.encode(), self.config.partitions)
+
+    def user(self, user_id: str) -> User | None:
+        """The row of `accounts`, where this worker owns it."""
+        found: User | None = self.accounts.state(user_id.encode(), self.partition(user_id))
+        return found
+
+    def orders(self, user_id: str) -> Orders | None:
+        """The row of `orders`, where this worker owns it."""
+        found: Orders | None = self.order_rows.state(user_id.encode(), self.partition(user_id))
+        return found
+
+    def users(self, after: str, limit: int) -> list[User]:
+        """The first `limit` owned rows behind `after`, by user id."""
+        found = sorted(key.decode() for number in self.accounts.owned() for key in self.accounts.keys(number))
+        names = found[bisect.bisect_right(found, after) :][:limit]
+        return [row for name in names if (row := self.user(name)) is not None]
+
+    def owner(self, user_id: str) -> str | None:
+        """Base URL of the worker that owns the user; None where it is this one or nobody is known."""
+        number = self.partition(user_id)
+        if number in self.accounts.parts:
+            return None
+        url = self.app.assignor._tps_url.get(TP(self.accounts.changelog_topic_name, number))
+        return None if url is None else str(url).rstrip("/")
+
+    def peers(self) -> list[str]:
+        """Base URLs of all other workers."""
+        urls = {str(url).rstrip("/") for url in self.app.assignor._tps_url.values()}
+        return sorted(urls - {str(self.app.conf.canonical_url).rstrip("/")})
+
+    def figures(self) -> Figures:
+        """Counts over the owned partitions."""
+        kinds: Counter[str] = Counter(user_parts(user)[0] for user in {user for user, _ in self.checks.rungs})
+        return {"users": dict(kinds), "symbols": {"processed": self.checks.counts["price_passes"]},
+                "uptime": {"seconds": int(time.monotonic() - self._began_s)}}
+
+    def dirty(self, user_type: str, limit: int) -> list[str]:
+        """The first `limit` owned users of a type that wait for a check."""
+        return sorted({user for user, _ in self.checks.waiting if user_parts(user)[0] == user_type})[:limit]
+
+    # ---- metrics
+
+    def collect(self) -> None:
+        """Bring the metrics up to date; called once a second."""
+        checks, prices = self.checks, self.checks.room.prices
+        worst: dict[str, int] = {}
+        for (user, _), rung in checks.rungs.items():
+            worst[user] = min(worst.get(user, rung), rung, key=lambda r: _WORST.get(r, 9))
+        rungs = Counter(worst.values())
+        for number, name in RUNG_NAMES.items():
+            if number:
+                METRICS.users_by_rung.labels(name).set(rungs[number])
+        METRICS.active_users.set(len(worst))
+        METRICS.checks_waiting.set(len(checks.waiting))
+        METRICS.recovery_seconds.set(max(self.accounts.recovery_s, self.order_rows.recovery_s))
+        METRICS.recovered_rows.set(sum(part.read for part in self.accounts.parts.values()))
+        self._rise("ticks", METRICS.ticks, prices.ticks)
+        for reason, count in prices.refused.items():
+            self._rise(f"refused {reason}", METRICS.ticks_refused.labels(reason), count)
+        for cause, count in checks.counts.items():
+            self._rise(f"check {cause}", METRICS.checks.labels(cause), count)
+        for (topic, rung), count in checks.verdicts.items():
+            metric = METRICS.margin_calls.labels(RUNG_NAMES.get(rung, str(rung))) if topic == MARGIN_CALLS else METRICS.liquidations
+            self._rise(f"verdict {topic} {rung}", metric, count)
+        self._collect_ledgers()
+
+    def _collect_ledgers(self) -> None:
+        ledgers = (self.accounts, self.order_rows)
+        self._rise("folded", METRICS.folded, sum(ledger.folded for ledger in ledgers))
+        self._rise("skipped", METRICS.skipped, sum(ledger.skipped for ledger in ledgers))
+        self._rise("rows", METRICS.flush_rows, sum(ledger.writer.rows_written for ledger in ledgers))
+        self._rise("bytes", METRICS.changelog_bytes, sum(ledger.writer.bytes_written for ledger in ledgers))
+        self._rise("stale", METRICS.stale_rows, sum(ledger.stale_rows for ledger in ledgers))
+        for tp, (lag, committed) in self.progress().items():
+            METRICS.lag.labels(tp.topic, tp.partition).set(lag)
+            METRICS.committed_offset.labels(tp.topic, tp.partition).set(committed)
+
+    def _rise(self, name: str, counter: Any, total: float) -> None:
+        """Counters of the engine are totals; Prometheus' want what was added."""
+        if total > self._seen[name]:
+            counter.inc(total - self._seen[name])
+            self._seen[name] = total  # type: ignore[assignment]  # seconds are floats
+
+    def progress(self) -> dict[TP, tuple[int, int]]:
+        """(lag, committed offset) of every owned source partition with a known end."""
+        consumer, found = self.app.consumer, {}
+        for topic in self.accounts.sources:
+            for number in self.accounts.owned():
+                tp = TP(topic, number)
+                end = consumer.highwater(tp) if tp in consumer.assignment() else None
+                committed = consumer._committed_offset.get(tp) or 0
+                if end is not None:
+                    found[tp] = (max(0, end - committed), committed)
+        return found
+
+    async def sample(self) -> Sample:
+        """Lag and committed offsets, for the watchdog."""
+        progress: dict[TP, tuple[int, int]] = defaultdict(lambda: (0, 0), self.progress())
+        return Sample(time.monotonic(), sum(lag for lag, _ in progress.values()), sum(at for _, at in progress.values()))
