@@ -194,19 +194,27 @@ class Control(_message.Message):
     def __init__(self, scope: _Optional[str] = ..., action: _Optional[_Union[Control.Action, str]] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ..., time_ms: _Optional[int] = ...) -> None: ...
 
 class Mark(_message.Message):
-    __slots__ = ("instrument", "price", "offset", "append_time_ms")
+    __slots__ = ("instrument", "price", "offset", "append_time_ms", "bid", "ask", "last", "jumping")
     INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
     PRICE_FIELD_NUMBER: _ClassVar[int]
     OFFSET_FIELD_NUMBER: _ClassVar[int]
     APPEND_TIME_MS_FIELD_NUMBER: _ClassVar[int]
+    BID_FIELD_NUMBER: _ClassVar[int]
+    ASK_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    JUMPING_FIELD_NUMBER: _ClassVar[int]
     instrument: str
     price: str
     offset: int
     append_time_ms: int
-    def __init__(self, instrument: _Optional[str] = ..., price: _Optional[str] = ..., offset: _Optional[int] = ..., append_time_ms: _Optional[int] = ...) -> None: ...
+    bid: str
+    ask: str
+    last: str
+    jumping: bool
+    def __init__(self, instrument: _Optional[str] = ..., price: _Optional[str] = ..., offset: _Optional[int] = ..., append_time_ms: _Optional[int] = ..., bid: _Optional[str] = ..., ask: _Optional[str] = ..., last: _Optional[str] = ..., jumping: _Optional[bool] = ...) -> None: ...
 
 class Stamp(_message.Message):
-    __slots__ = ("fences", "marks", "rules_offset", "control_offset", "time_ms", "margin_before")
+    __slots__ = ("fences", "marks", "rules_offset", "control_offset", "time_ms", "margin_before", "mark_stale_ms", "cooldown_ms")
     class FencesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -220,13 +228,17 @@ class Stamp(_message.Message):
     CONTROL_OFFSET_FIELD_NUMBER: _ClassVar[int]
     TIME_MS_FIELD_NUMBER: _ClassVar[int]
     MARGIN_BEFORE_FIELD_NUMBER: _ClassVar[int]
+    MARK_STALE_MS_FIELD_NUMBER: _ClassVar[int]
+    COOLDOWN_MS_FIELD_NUMBER: _ClassVar[int]
     fences: _containers.ScalarMap[str, int]
     marks: _containers.RepeatedCompositeFieldContainer[Mark]
     rules_offset: int
     control_offset: int
     time_ms: int
     margin_before: bytes
-    def __init__(self, fences: _Optional[_Mapping[str, int]] = ..., marks: _Optional[_Iterable[_Union[Mark, _Mapping]]] = ..., rules_offset: _Optional[int] = ..., control_offset: _Optional[int] = ..., time_ms: _Optional[int] = ..., margin_before: _Optional[bytes] = ...) -> None: ...
+    mark_stale_ms: int
+    cooldown_ms: int
+    def __init__(self, fences: _Optional[_Mapping[str, int]] = ..., marks: _Optional[_Iterable[_Union[Mark, _Mapping]]] = ..., rules_offset: _Optional[int] = ..., control_offset: _Optional[int] = ..., time_ms: _Optional[int] = ..., margin_before: _Optional[bytes] = ..., mark_stale_ms: _Optional[int] = ..., cooldown_ms: _Optional[int] = ...) -> None: ...
 
 class Figures(_message.Message):
     __slots__ = ("equity", "initial_margin", "maintenance_margin", "free_margin", "margin_ratio", "margin_level_pct", "unrealised_pnl")
