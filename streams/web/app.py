@@ -1,0 +1,55 @@
+"""The worker's web server: health, metrics and inspection, in the worker's own process and event loop."""
+
+import hmac
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from streams.ops.health import Runner, application, refusal, serve
+from streams.web.inspection import Inspection, Refused
+from streams.web.peers import Peers, Unreachable
+from streams.web.view import WorkerView
+
+# Readable without the token: what probes and scrapers ask, and sums that name no user.
+_OPEN = {"/health", "/healthz", "/readyz", "/metrics", "/api/market/portfolio/status"}
+
+
+async def start(state: WorkerView, host: str, port: int, token: str) -> Runner:
+    """Serves `state`; port 0 is any free one, an empty token asks for none. Raises OSError where the port is taken."""
+    app = application(state.worker_name, state.ready, [_authorised(token), _say_refusals])
+    peers = Peers(token)
+
+    async def close_peers(_: web.Application) -> AsyncIterator[None]:
+        yield
+        await peers.close()
+
+    app.cleanup_ctx.append(close_peers)
+    app.add_routes(Inspection(state, peers).routes())
+    return await serve(app, host, port)
+
+
+def _authorised(token: str) -> Middleware:
+    expected = f"Bearer {token}".encode()
+
+    @web.middleware
+    async def authorised(request: web.Request, handler: Handler) -> web.StreamResponse:
+        given = request.headers.get("Authorization", "").encode(errors="surrogateescape")
+        is_open = request.path in _OPEN and request.method in {"GET", "HEAD"}
+        if token and not is_open and not hmac.compare_digest(given, expected):
+            refused = refusal(401, "unauthorized", "expected the header Authorization: Bearer with the worker's token")
+            refused.headers["WWW-Authenticate"] = "Bearer"
+            return refused
+        return await handler(request)
+
+    return authorised
+
+
+@web.middleware
+async def _say_refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except Refused as refused:
+        return refused.answer()
+    except Unreachable as error:
+        return refusal(503, "unreachable", str(error))
