@@ -25,6 +25,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     replication: int = 1
     default_user_type: str = "live"
     data_dir: str = ".marginstream"
+    cache: str = ""  # of what is fetched once; "" = ~/.cache/marginstream
+    workers: int = 1  # processes that `up` starts
     worker_name: str = "worker-0"
     worker_instance_id: str = ""  # static membership: one name a worker, kept across restarts
     session_timeout_s: float = 6.0
@@ -54,13 +56,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     generator_ticks_per_s: int = 200
 
 
-_POSITIVE = ("partitions", "replication", "generation", "session_timeout_s", "bundle_records_max", "commit_interval_s", "row_bytes_max",
+_POSITIVE = ("partitions", "workers", "replication", "generation", "session_timeout_s", "bundle_records_max", "commit_interval_s", "row_bytes_max",
              "settle_ms_max", "gap_held_max", "mark_stale_ms", "check_slice_ms", "check_report_ms")
 
 
 def load(environment: Mapping[str, str] | None = None, dotenv: Path | None = None) -> Config:
     """The settings of the environment over those of `.env`; raises `BadSetting` naming the variable."""
-    found = {**_dotenv(dotenv or Path(".env")), **(os.environ if environment is None else environment)}
+    found = _found(environment, dotenv)
     values = {field: found[PREFIX + field.upper()] for field in Config.__struct_fields__ if found.get(PREFIX + field.upper(), "") != ""}
     if "RUN_SECONDS" in found:
         values.setdefault("run_seconds", found["RUN_SECONDS"])
@@ -72,6 +74,16 @@ def load(environment: Mapping[str, str] | None = None, dotenv: Path | None = Non
         if getattr(config, field) <= 0:
             raise BadSetting(f"setting {PREFIX}{field.upper()}: expected a number above 0, was {getattr(config, field)}")
     return config
+
+
+def given(environment: Mapping[str, str] | None = None, dotenv: Path | None = None) -> frozenset[str]:
+    """The fields that the environment or `.env` sets."""
+    found = _found(environment, dotenv)
+    return frozenset(field for field in Config.__struct_fields__ if found.get(PREFIX + field.upper(), "") != "")
+
+
+def _found(environment: Mapping[str, str] | None, dotenv: Path | None) -> dict[str, str]:
+    return {**_dotenv(dotenv or Path(".env")), **(os.environ if environment is None else environment)}
 
 
 def _dotenv(path: Path) -> dict[str, str]:

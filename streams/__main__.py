@@ -1,0 +1,144 @@
+"""The commands of `marginstream`; each imports what it needs when it runs, so that all start fast."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+from streams.config import BadSetting, Config, load
+from streams.stack.process import StackError
+
+Run = Callable[[argparse.Namespace, Config], int]
+
+
+def _up(options: argparse.Namespace, config: Config) -> int:
+    from streams.stack.supervisor import folder, up
+
+    up(config, generator=not options.no_generator, bare=options.bare)
+    print(f"addresses in {folder(config) / 'env'}, logs in {folder(config) / 'logs'}")
+    return 0
+
+
+def _down(_: argparse.Namespace, config: Config) -> int:
+    from streams.stack.supervisor import down
+
+    down(config)
+    return 0
+
+
+def _status(_: argparse.Namespace, config: Config) -> int:
+    from streams.stack.supervisor import load_state, status
+
+    rows = status(config)
+    for name, living, text in rows:
+        print(f"{name:<16} {'up' if living else 'DOWN':<5} {text}")
+    for key, value in load_state(config).addresses.items() if rows else ():
+        print(f"{key}={'***' if 'TOKEN' in key and value else value}")
+    if not rows:
+        print("nothing was started here")
+    return 0 if rows and all(living for _, living, _ in rows) else 1
+
+
+def _run(_: argparse.Namespace, config: Config) -> int:
+    from streams.stack.foreground import run
+
+    return run(config)
+
+
+def _worker(_: argparse.Namespace, config: Config) -> int:
+    del config  # the worker reads its own
+    from streams.worker import main as work
+
+    work()
+    return 0
+
+
+def _bridge(options: argparse.Namespace, config: Config) -> int:
+    if options.mirror == "postgres":
+        from streams.bridges.postgres import main as mirror
+    else:
+        from streams.bridges.redis import main as mirror
+    mirror(config)
+    return 0
+
+
+def _generator(_: argparse.Namespace, config: Config) -> int:
+    from streams.stack.generator import main as generate
+
+    generate(config)
+    return 0
+
+
+def _inject(options: argparse.Namespace, config: Config) -> int:
+    from streams.stack.inject import inject
+
+    count = inject(config, options.topic, sys.stdin)
+    print(f"{count} records on {options.topic}", file=sys.stderr)
+    return 0
+
+
+def _doctor(_: argparse.Namespace, config: Config) -> int:
+    from streams.stack.doctor import examine
+
+    findings = examine(config)
+    for finding in findings:
+        print(f"{'ok  ' if finding.ok else 'FAIL'} {finding.name}: {finding.text}")
+    return 0 if all(finding.ok for finding in findings) else 1
+
+
+def _evaluate(options: argparse.Namespace, _: Config) -> int:
+    from streams.stack.evaluate import evaluate_lines, evaluate_one
+
+    return evaluate_lines(sys.stdin, sys.stdout) if options.lines else evaluate_one(sys.stdin, sys.stdout)
+
+
+def _check(options: argparse.Namespace, config: Config) -> int:
+    from streams.stack.selfcheck import self_check
+
+    differences = self_check(config, options.user) if options.user else self_check(config)
+    for line in differences:
+        print(line)
+    if not differences:
+        print("rows, Redis, Postgres and ledger agree")
+    return 1 if differences else 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command with its options."""
+    root = argparse.ArgumentParser(prog="marginstream", description="A streaming margin and liquidation engine on Faust and Kafka.")
+    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, run: Run, text: str) -> argparse.ArgumentParser:
+        one = commands.add_parser(name, help=text, description=text)
+        one.set_defaults(run=run)
+        return one
+
+    up = add("up", _up, "start the local stack and the engine's processes in the background")
+    up.add_argument("--no-generator", action="store_true", help="nothing moves until injected")
+    up.add_argument("--bare", action="store_true", help="only Kafka, Redis, Postgres, topics and schema")
+    add("down", _down, "stop what 'up' started; data stays")
+    add("status", _status, "what runs and where; exit 1 where a process died")
+    add("run", _run, "the stack, a board and a self-check in the foreground until Ctrl-C or RUN_SECONDS")
+    add("worker", _worker, "one engine worker")
+    add("bridge", _bridge, "one mirror").add_argument("mirror", choices=("postgres", "redis"))
+    add("generator", _generator, "a seeded market and its users, written to the fact topics")
+    add("inject", _inject, 'JSON lines {"key", "value"} from stdin to a topic').add_argument("topic")
+    add("doctor", _doctor, "stack, topics, partitions, versions, lag; one line a check, exit 1 where one fails")
+    add("evaluate", _evaluate, "one account as JSON from stdin, its margin as JSON").add_argument("--lines", action="store_true", help="JSON lines")
+    add("check", _check, "consistency of row, Redis, Postgres and ledger; exit 1 on a difference").add_argument("user", nargs="?")
+    return root
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Exit status: 0, 1 on failure with one line on stderr, 2 on bad usage."""
+    options = parser().parse_args(words)
+    try:
+        return int(options.run(options, load()))
+    except (BadSetting, StackError) as error:
+        print(f"marginstream {options.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

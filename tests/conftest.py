@@ -1,0 +1,45 @@
+"""Servers for tests: private ones on free ports in a temporary folder, started when first asked for, stopped by pid."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from streams.config import load
+from streams.stack import process
+from streams.stack.kafka import start_kafka
+from streams.stack.postgres import remove_data, start_postgres
+from streams.stack.process import StackError
+from streams.stack.redis import start_redis
+
+
+@pytest.fixture(scope="session")
+def stack_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("stack")
+
+
+@pytest.fixture(scope="session")
+def kafka(stack_folder: Path) -> Iterator[str]:
+    """Bootstrap servers of a real broker without topics."""
+    try:
+        cluster = start_kafka(stack_folder / "kafka", cache=load().cache)
+    except StackError as error:
+        pytest.skip(str(error))
+    yield cluster.bootstrap
+    cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_url(stack_folder: Path) -> Iterator[str]:
+    url, running = start_redis(stack_folder / "redis")
+    yield url
+    process.stop(running)
+
+
+@pytest.fixture(scope="session")
+def postgres_dsn(stack_folder: Path) -> Iterator[str]:
+    """An empty database `marginstream`."""
+    dsn, running = start_postgres(stack_folder / "postgres")
+    yield dsn
+    process.stop(running)
+    remove_data(stack_folder / "postgres")
