@@ -21,7 +21,7 @@ def migrate(dsn: str, folder: Path = SQL) -> None:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         connection.execute("SET LOCAL client_min_messages = warning")
         connection.execute(_HISTORY)
-        applied = dict(connection.execute("SELECT name, checksum FROM schema_migrations").fetchall())
+        applied: dict[str, str] = dict(connection.execute("SELECT name, checksum FROM schema_migrations").fetchall())
         scripts = sorted((folder / "migrations").glob("*.sql"))
         if gone := applied.keys() - {script.name for script in scripts}:
             raise Drifted(f"migrations: expected every applied one in {folder.name}/migrations, was without {', '.join(sorted(gone))}")

@@ -1,0 +1,125 @@
+"""One canonical form of a user's state, so that a mirror is right exactly where the forms are equal."""
+
+from collections.abc import Iterable, Mapping
+
+import psycopg
+import redis
+
+from schemas.engine_pb2 import OrdersState, UserState
+from schemas.money import parse, say_short
+from streams.bridges import keys, rows
+from streams.bridges.redis import cache_of
+from streams.topics import ACCOUNT_STATES
+
+Canonical = dict[str, str]  # a path such as "position/house/house:EURUSD/LONG" and its text
+_CACHED = ("wallet_balance", "margin", "net_profit", "group", "leverage", "status", "is_active")
+_AMOUNTS = {"wallet_balance", "margin", "net_profit", "leverage"}
+
+
+def canonical_state(state: UserState) -> Canonical:
+    """The state as Postgres should hold it: version, wallet, profile, open balances and positions. Raises `BadNumber`."""
+    found: Canonical = {}
+    for kind, row in rows.user_rows(state):
+        found |= _READ[kind](row) if kind in _READ else {}
+    return found
+
+
+def canonical_cache(state: UserState) -> Canonical:
+    """The state as Redis should hold it. Raises `BadNumber`."""
+    return _cache(cache_of(state).config, f"{state.generation} {state.version}")
+
+
+def canonical_orders(state: OrdersState) -> Canonical:
+    """The open orders as Postgres should hold them. Raises `BadNumber`."""
+    found: Canonical = {}
+    for kind, row in rows.book_rows(state):
+        found |= _order(row) if kind == "orders" else {"version": f"{row['generation']} {row['version']}"}
+    return found
+
+
+def postgres_rows(dsn: str) -> dict[str, Canonical]:
+    """By user, what Postgres holds, in the form of `canonical_state`; users no state was written of are left out."""
+    with psycopg.connect(dsn, connect_timeout=5) as connection:
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        found = {str(row["user_key"]): _user(row) for row in _select(connection, "users", "version > 0")}
+        for table, read in (("balances", _balance), ("positions", _position)):
+            for row in _select(connection, table, "status = 'open'"):
+                found.setdefault(str(row["user_key"]), {}).update(read(row))
+    return found
+
+
+def postgres_orders(dsn: str) -> dict[str, Canonical]:
+    """By user, the open orders Postgres holds, in the form of `canonical_orders`."""
+    with psycopg.connect(dsn, connect_timeout=5) as connection:
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        found = {str(row["user_key"]): {"version": f"{row['generation']} {row['version']}"} for row in _select(connection, "order_books", "TRUE")}
+        for row in _select(connection, "orders", "order_rank(status) = 0"):
+            found.setdefault(str(row["user_key"]), {}).update(_order(row))
+    return found
+
+
+def redis_rows(url: str) -> dict[str, Canonical]:
+    """By user, what Redis holds, in the form of `canonical_cache`."""
+    client = redis.Redis.from_url(url, decode_responses=True, socket_timeout=5)
+    try:
+        users = [keys.user_of_config(key) for key in client.scan_iter(match=keys.CONFIG_PATTERN, count=1_000)]
+        pipe = client.pipeline(transaction=False)
+        for user in users:
+            pipe.hgetall(keys.config(user))
+            pipe.hget(keys.versions(user), ACCOUNT_STATES)
+        answers = pipe.execute()
+    finally:
+        client.close()
+    return {user: _cache(answers[2 * at], answers[2 * at + 1] or "") for at, user in enumerate(users)}
+
+
+def differences(expected: Mapping[str, Canonical], found: Mapping[str, Canonical]) -> list[str]:
+    """One line a difference: user, what, expected, was. Empty: equal."""
+    lines = []
+    for user in sorted(expected.keys() | found.keys()):
+        ours, theirs = expected.get(user), found.get(user)
+        if ours is None or theirs is None:
+            lines.append(f"{user}: expected {'a row, was none' if theirs is None else 'no row, was one'}")
+            continue
+        lines += [f"{user} {path}: expected {ours.get(path, 'none')}, was {theirs.get(path, 'none')}"
+                  for path in sorted(ours.keys() | theirs.keys()) if ours.get(path) != theirs.get(path)]
+    return lines
+
+
+def _select(connection: psycopg.Connection[tuple[object, ...]], table: str, where: str) -> Iterable[rows.Row]:
+    cursor = connection.execute(f"SELECT * FROM {table} WHERE {where}".encode())
+    names = [column.name for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+def _number(value: object) -> str:
+    return say_short(parse(str(value))) if value not in (None, "") else ""
+
+
+def _cache(config: Mapping[str, str], version: str) -> Canonical:
+    return {"version": version} | {field: _number(config.get(field)) if field in _AMOUNTS else config.get(field, "") for field in _CACHED}
+
+
+def _user(row: rows.Row) -> Canonical:
+    return {
+        "version": f"{row['generation']} {row['version']}", "wallet_balance": _number(row["wallet_balance"]), "margin": _number(row["margin"]),
+        "net_profit": _number(row["net_profit"]), "group": str(row["group_name"]), "leverage": _number(row["leverage"]),
+        "status": str(row["status"]), "is_active": str(row["is_active"])}
+
+
+def _balance(row: rows.Row) -> Canonical:
+    return {f"balance/{row['account_id']}/{row['asset']}": _number(row["wallet_balance"])}
+
+
+def _position(row: rows.Row) -> Canonical:
+    quantity = _number(row["quantity"])
+    path = f"position/{row['account_id']}/{row['venue']}:{row['symbol']}/{row['side']}/{row['position_id']}".rstrip("/")
+    return {} if quantity == "0" else {path: f"{quantity} @ {_number(row['entry_price'])}"}
+
+
+def _order(row: rows.Row) -> Canonical:
+    path = f"{row['account_id']}/{row['venue']}:{row['symbol']}/{row['order_id']}"
+    return {path: f"{row['status']} {_number(row['filled_quantity'])} of {_number(row['quantity'])} @ {_number(row['price'])}"}
+
+
+_READ = {"users": _user, "balances": _balance, "positions": _position}

@@ -1,0 +1,165 @@
+"""The Postgres mirror: state by version, history by natural id, one transaction a batch."""
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable
+
+import orjson
+import psycopg
+from psycopg.types.json import Jsonb
+
+from schemas import keys
+from schemas.engine_pb2 import Liquidation, MarginCall, OrdersState, Transaction, UserState
+from schemas.user_data_pb2 import UserDataOrderUpdateEvent
+from streams import topics
+from streams.bridges import health, metrics, rows
+from streams.bridges.consume import Batch, Mirror, Record, Status, consume, persist
+from streams.bridges.migrate import migrate
+from streams.bridges.states import UNREADABLE, Unreadable, key_of, leave_out, newest, read_state
+from streams.config import Config
+
+log = logging.getLogger(__name__)
+NAME = "postgres"
+AWAY = (psycopg.OperationalError, psycopg.InterfaceError, OSError)
+TOPICS = (topics.ACCOUNT_STATES, topics.ORDER_STATES, topics.ORDER_UPDATES, topics.TRANSACTIONS, topics.MARGIN_CALLS, topics.LIQUIDATIONS)
+
+# Function of `sql/functions` and the kinds of rows it takes, in the order of its arguments.
+_CALLS = (
+    ("mirror_account_states", ("users", "accounts", "balances", "positions")),
+    ("mirror_order_states", ("books", "orders")),
+    ("record_orders", ("ended_orders",)),
+    ("record_fills", ("fills",)),
+    ("record_transactions", ("transactions",)),
+    ("record_margin_events", ("margin_events",)),
+    ("record_liquidations", ("liquidations",)),
+    ("record_progress", ("progress",)),
+)
+_HISTORY: dict[str, Callable[[bytes, str, int], rows.Kinds]] = {
+    topics.ORDER_UPDATES: lambda value, user, ms: rows.order_update_rows(UserDataOrderUpdateEvent.FromString(value), user, ms),
+    topics.TRANSACTIONS: lambda value, user, ms: rows.transaction_rows(Transaction.FromString(value), user, ms),
+    topics.MARGIN_CALLS: lambda value, user, ms: rows.margin_event_rows(MarginCall.FromString(value), user, ms),
+    topics.LIQUIDATIONS: lambda value, user, ms: rows.liquidation_rows(Liquidation.FromString(value), user, ms),
+}
+Collected = dict[str, list[rows.Row]]
+
+
+class Postgres:
+    """Writes batches over one connection, opened when first needed and again after every failure."""
+
+    def __init__(self, dsn: str, default_user_type: str) -> None:
+        self._dsn = dsn
+        self._default_user_type = default_user_type
+        self._connection: psycopg.AsyncConnection[tuple[object, ...]] | None = None
+
+    async def write(self, batch: Batch) -> None:
+        """Everything in `batch` and its progress in one transaction; raises one of `AWAY` with nothing written.
+
+        A record Postgres refuses (a text it cannot hold, a number out of range) is found by halving and left out alone."""
+        try:
+            await self._write(batch)
+        except psycopg.DataError as error:
+            if len(batch) == 1:
+                leave_out(NAME, batch[0], error)
+                return
+            half = len(batch) // 2
+            await self.write(batch[:half])
+            await self.write(batch[half:])
+
+    async def _write(self, batch: Batch) -> None:
+        collected, states = self._collect(batch)
+        connection = await self._connected()
+        try:
+            async with connection.transaction():
+                for function, kinds in _CALLS:
+                    if collected[kinds[0]]:
+                        await self._call(connection, function, [collected[kind] for kind in kinds])
+        except AWAY:
+            await self.close()
+            raise
+        now = time.time()
+        for record, state in states:
+            metrics.LATENCY.labels(NAME).observe(max(0.0, now - state.updated_ms / 1000))
+            metrics.HOP.labels(NAME).observe(max(0.0, now - record.timestamp / 1000))
+
+    async def _call(self, connection: psycopg.AsyncConnection[tuple[object, ...]], function: str, given: list[list[rows.Row]]) -> None:
+        places = ", ".join(["%s"] * len(given))
+        cursor = await connection.execute(f"SELECT {function}({places})".encode(), [Jsonb(part, dumps=orjson.dumps) for part in given])
+        found = await cursor.fetchone()
+        if function.startswith("mirror_") and found and isinstance(found[0], int):
+            metrics.WRITTEN.labels(NAME).inc(found[0])
+            metrics.REFUSED.labels(NAME).inc(len(given[0]) - found[0])
+
+    async def _connected(self) -> psycopg.AsyncConnection[tuple[object, ...]]:
+        if self._connection is None or self._connection.closed:
+            self._connection = await psycopg.AsyncConnection.connect(self._dsn, autocommit=True, connect_timeout=5,
+                                                                     options="-c statement_timeout=30s")
+        return self._connection
+
+    async def close(self) -> None:
+        """Lets the connection go."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    def _collect(self, batch: Batch) -> tuple[Collected, list[tuple[Record, UserState]]]:
+        found: Collected = defaultdict(list)
+        users: list[tuple[Record, UserState]] = []
+        books: list[tuple[Record, OrdersState]] = []
+        for record in batch:
+            try:
+                if record.topic == topics.ACCOUNT_STATES:
+                    users.append((record, read_state(record, UserState)))
+                elif record.topic == topics.ORDER_STATES:
+                    books.append((record, read_state(record, OrdersState)))
+                else:
+                    user = keys.user_key(key_of(record), self._default_user_type)
+                    _add(found, list(_HISTORY[record.topic](record.value or b"", user, record.timestamp)))
+            except (*UNREADABLE, Unreadable) as error:
+                leave_out(NAME, record, error)
+        written = [(record, state) for record, state in newest(users).values() if _try(found, record, rows.user_rows(state))]
+        for record, book in newest(books).values():
+            _try(found, record, rows.book_rows(book))
+        found["progress"] = [{"mirror": NAME, "topic": topic, "partition": partition, "offset": offset}
+                             for (topic, partition), offset in _ends(batch).items()]
+        return found, written
+
+
+def _add(found: Collected, given: list[tuple[str, rows.Row]]) -> None:
+    for kind, row in given:
+        found[kind].append(row)
+
+
+def _try(found: Collected, record: Record, given: rows.Kinds) -> bool:
+    # All rows of a state or none: half a state would close what the other half holds.
+    try:
+        _add(found, list(given))
+    except (*UNREADABLE, Unreadable) as error:
+        leave_out(NAME, record, error)
+        return False
+    return True
+
+
+def _ends(batch: Batch) -> dict[tuple[str, int], int]:
+    return {(record.topic, record.partition): record.offset for record in batch}
+
+
+async def serve(config: Config, status: Status, stop: asyncio.Event) -> None:
+    """Mirrors into Postgres until `stop`; the schema is brought up first."""
+    store = Postgres(config.postgres_dsn, config.default_user_type)
+
+    async def prepare() -> None:
+        await asyncio.to_thread(migrate, config.postgres_dsn)
+
+    try:
+        if await persist(prepare, AWAY, stop):
+            await consume(config, Mirror(NAME, TOPICS, store.write, AWAY), status, stop)
+    finally:
+        await store.close()
+
+
+def main(config: Config) -> None:
+    """The Postgres bridge as a process: until SIGTERM."""
+    status = Status(NAME)
+    health.run(config, status, lambda stop: serve(config, status, stop))

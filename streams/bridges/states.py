@@ -1,0 +1,80 @@
+"""Reading states from their topic: checked bytes, and only the newest of each user."""
+
+import logging
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import TypeVar
+
+from google.protobuf.message import DecodeError
+
+from schemas import keys
+from schemas.engine_pb2 import AccountState, OrdersState, UserState
+from schemas.money import ZERO, BadNumber, parse
+from streams.bridges import metrics
+from streams.bridges.consume import Record
+
+log = logging.getLogger(__name__)
+State = TypeVar("State", UserState, OrdersState)
+UNREADABLE = (DecodeError, UnicodeDecodeError, BadNumber, keys.BadKey)  # what a record's own bytes may be guilty of
+
+
+class Unreadable(ValueError):
+    """Bytes that are no state of the user they lie under."""
+
+
+def key_of(record: Record) -> str:
+    """The user a record lies under; raises `Unreadable` without one."""
+    if not record.key:
+        raise Unreadable("key: expected a user, was nothing")
+    return record.key.decode()
+
+
+def read_state(record: Record, kind: type[State]) -> State:
+    """The state in `record`; raises one of `UNREADABLE` or `Unreadable`."""
+    state = kind.FromString(record.value or b"")
+    if not state.user_id or state.user_id != key_of(record):
+        raise Unreadable(f"user_id: expected the key {key_of(record)!r}, was {state.user_id[:160]!r}")
+    return state
+
+
+def newest(records: Iterable[tuple[Record, State]]) -> dict[str, tuple[Record, State]]:
+    """By user, the record of the highest (generation, version)."""
+    found: dict[str, tuple[Record, State]] = {}
+    for record, state in records:
+        before = found.get(state.user_id)
+        if before is None or (before[1].generation, before[1].version) < (state.generation, state.version):
+            found[state.user_id] = (record, state)
+    return found
+
+
+def leave_out(mirror: str, record: Record, error: Exception) -> None:
+    """Says that a record is not in the mirror: the neighbours go on, the count alerts."""
+    metrics.UNREADABLE.labels(mirror, record.topic).inc()
+    log.error("%s: left out %s/%s@%s key %r: %s: %s", mirror, record.topic, record.partition, record.offset, record.key, type(error).__name__, error)
+
+
+def house(state: UserState) -> AccountState:
+    """The user's house account; an empty one where there is none."""
+    return state.accounts[keys.HOUSE] if keys.HOUSE in state.accounts else AccountState(account_id=keys.HOUSE)
+
+
+def wallet_balance(state: UserState) -> Decimal:
+    """Balance of the house account in its currency; 0 where there is none."""
+    account = house(state)
+    currency = currency_of(state)
+    return parse(account.balances[currency].wallet_balance or "0", "wallet_balance") if currency in account.balances else ZERO
+
+
+def currency_of(state: UserState) -> str:
+    """Currency of the house account, else the profile's, else USD."""
+    return house(state).currency or state.profile.currency or "USD"
+
+
+def used_margin(state: UserState) -> Decimal:
+    """Initial margin of the house account as last judged."""
+    return parse(house(state).margin.figures.initial_margin or "0", "initial_margin")
+
+
+def net_profit(state: UserState) -> Decimal:
+    """Realised PnL of the house account since it opened."""
+    return parse(house(state).realised_pnl or "0", "realised_pnl")
