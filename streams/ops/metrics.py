@@ -34,7 +34,7 @@ class Metrics:
     def _declare_book(self) -> None:
         self.active_users = self._gauge("rms_active_users", "Users with an open position that this worker owns.")
         self.liquidations = self._counter("rms_liquidations_total", "Liquidations ordered.")
-        self.price_update_seconds = self._histogram("rms_onPriceUpdate_duration_seconds", "A batch of ticks: marks, screen, triggers.", _FAST_S)
+        self.price_update_seconds = self._histogram("rms_onPriceUpdate_duration_seconds", "A batch of ticks: marks and screen.", _FAST_S)
         self.user_equity = self._gauge("rms_user_equity", "Equity, summed over the users of a type and rung.", "user_type", "rung")
         self.users_by_rung = self._gauge(_OWN + "users_by_rung", "Users whose worst account is on the rung.", "rung")
         self.accounts_quarantined = self._gauge(_OWN + "accounts_quarantined", "Accounts under quarantine.")

@@ -51,7 +51,7 @@ class Inspection:
             user = user_key(request.match_info["user"], self._view.default_user_type)
         except BadKey as error:
             raise Refused(400, "bad_user", str(error), "user") from None
-        if owner := self._view.owner(user):
+        if owner := self._owner(user):
             if HOP in request.headers:
                 raise Refused(503, "moving", f"user {user}: expected {self._view.worker_name} to own it, was {owner}; ask again", "user")
             found = await self._peers.ask(owner, "inspect", table, user)
@@ -99,6 +99,12 @@ class Inspection:
             users += cast("list[str]", _part(page, "users", list))
             count += _part(page, "count", int)
         return answer({"user_type": kind, "count": count, "users": sorted(users)[:limit]})
+
+    def _owner(self, user: str) -> str | None:
+        try:
+            return self._view.owner(user)
+        except LookupError as error:
+            raise Refused(503, "moving", f"user {user}: expected a worker that owns it, was none: {error}", "user") from None
 
     def _shown(self, table: str, user: User, orders: Orders | None) -> Row:
         row = VIEWS[table](user) if table in VIEWS else open_orders(orders or Orders(user_id=user.user_id))

@@ -1,46 +1,44 @@
 """Rows as JSON: amounts as decimal text, times and counts as integers, rungs by name, bookkeeping left out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from decimal import Decimal
 from typing import TypeAlias
 
 import msgspec
 
 from schemas.money import say
-from tables.rows import RUNG_NAMES, Account, Figures, Margin, Order, Orders, User
+from tables.rows import RUNG_NAMES, Account, Figures, Margin, Orders, User
 
-Json: TypeAlias = "None | bool | int | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | str | list[Json] | dict[str, Json] | None"
 Row: TypeAlias = dict[str, Json]
 
 # Memory that only folds need: rings of ids, half snapshots, versions.
-_BOOKKEEPING = {"recent_ids", "recent_fills", "snapshot_rows", "snapshot_version", "snapshot_id", "mark_versions", "config_versions", "removed",
-                "version", "generation", "user_id"}
+_BOOKKEEPING = {"recent_ids", "recent_fills", "snapshot_rows", "snapshot_version", "snapshot_id", "mark_versions", "config_versions",
+                "removed", "version", "generation", "user_id"}
 
 
 def plain(value: object) -> Json:
-    """JSON of a frozen row or a part of one; raises TypeError for what no row holds (floats among them)."""
-    match value:
-        case None | bool() | int() | str():
-            return value
-        case Decimal():
-            return say(value)
-        case bytes():
-            return value.hex()
-        case Margin():
-            return margin(value)
-        case msgspec.Struct():
-            return {name: plain(getattr(value, name)) for name in value.__struct_fields__ if name not in _BOOKKEEPING}
-        case dict():
-            return {str(key): plain(item) for key, item in value.items()}
-        case tuple() | list():
-            return [plain(item) for item in value]
+    """JSON of a frozen row or a part of one; raises TypeError for what no row shows (floats among them)."""
+    if isinstance(value, Decimal):
+        return say(value)
+    if isinstance(value, msgspec.Struct):
+        return margin(value) if isinstance(value, Margin) else _fields(value, _BOOKKEEPING)
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    if value is None or isinstance(value, bool | int | str):
+        return value
     raise TypeError(f"row: expected text, an integer, a Decimal or a struct, was {type(value).__name__}")
+
+
+def _fields(struct: msgspec.Struct, left_out: Collection[str] = ()) -> Row:
+    return {name: plain(getattr(struct, name)) for name in struct.__struct_fields__ if name not in left_out}
 
 
 def margin(state: Margin) -> Row:
     """A margin state with its figures beside it; they are null until a check was made."""
-    row: Row = {name: plain(getattr(state, name)) for name in state.__struct_fields__ if name != "figures"}
-    row |= {"rung": rung(state.rung), "known_rung": rung(state.known_rung)}
+    row = _fields(state, {"figures"}) | {"rung": rung(state.rung), "known_rung": rung(state.known_rung)}
     return row | {name: plain(getattr(state.figures, name, None)) for name in Figures.__struct_fields__}
 
 
@@ -54,14 +52,10 @@ def _accounts(user: User, part: Callable[[Account], Json]) -> Row:
 
 
 def _whole(user: User) -> Row:
-    row: Row = {name: plain(getattr(user, name)) for name in user.__struct_fields__ if name not in _BOOKKEEPING}
+    row = _fields(user, _BOOKKEEPING | {"sequences"})
     row["sequences"] = {source: {"next": seen.next, "held": len(seen.held), "gap_since_ms": seen.gap_since_ms}
                         for source, seen in sorted(user.sequences.items())}
     return row
-
-
-def _profile(user: User) -> Row:
-    return {name: plain(getattr(user.profile, name)) for name in user.profile.__struct_fields__}
 
 
 def _positions(account: Account) -> Json:
@@ -73,7 +67,7 @@ VIEWS: dict[str, Callable[[User], Row]] = {
     "balances": lambda user: _accounts(user, lambda account: plain(account.balances)),
     "positions": lambda user: _accounts(user, _positions),
     "margin": lambda user: _accounts(user, lambda account: margin(account.margin)),
-    "profiles": _profile,
+    "profiles": lambda user: _fields(user.profile),
 }
 TABLES = (*VIEWS, "orders")
 
@@ -81,7 +75,6 @@ TABLES = (*VIEWS, "orders")
 def open_orders(orders: Orders) -> Row:
     """Open orders by account."""
     found: dict[str, list[Json]] = {}
-    order: Order
     for _, order in sorted(orders.orders.items()):
         found.setdefault(order.account_id, []).append(plain(order))
     return {"accounts": {name: list(rows) for name, rows in sorted(found.items())}}

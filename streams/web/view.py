@@ -34,7 +34,7 @@ class WorkerView(Protocol):
         """The partition of the user's key."""
 
     def owner(self, user_id: str) -> str | None:
-        """Base URL of the worker that owns the user; None where it is this one."""
+        """Base URL of the worker that owns the user; None where it is this one. Raises LookupError while nobody is known to."""
 
     def peers(self) -> list[str]:
         """Base URLs of all other workers."""

@@ -14,7 +14,7 @@ CASES: dict[str, tuple[list[Sample], list[float]]] = {
     "no lag, nothing committed": ([S(t, 0, 5) for t in range(0, 30, 2)], []),
     "lag and nothing committed": ([S(t, 9, 5) for t in range(0, 12, 2)], [10]),
     "not before the limit": ([S(t, 9, 5) for t in range(0, 10, 2)], []),
-    "once per limit": ([S(t, 9, 5) for t in range(0, 40, 2)], [10, 22, 34]),
+    "once per limit": ([S(t, 9, 5) for t in range(0, 40, 2)], [10, 20, 30]),
     "lag that grows is no progress": ([S(t, t + 1, 5) for t in range(0, 12, 2)], [10]),
     "slow progress": ([S(t, 9, t // 8) for t in range(0, 40, 2)], []),
     "lag under way again starts anew": ([S(t, 0 if t == 6 else 9, 5) for t in range(0, 18, 2)], [16]),

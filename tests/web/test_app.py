@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
@@ -13,10 +13,10 @@ from streams.ops.health import Runner
 from streams.web.app import start
 from streams.web.peers import HOP
 from streams.web.rows import TABLES
-from tests.web.views import FakeView, trader, with_order
+
+from .views import FakeView, trader, with_order
 
 Asked = tuple[int, dict[str, object]]
-Test = Callable[[], Awaitable[None]]
 
 
 async def get(runner: Runner, path: str, **headers: str) -> Asked:
@@ -84,16 +84,22 @@ def row(table: str) -> dict[str, dict[str, object]]:
     return found
 
 
+def only(found: object) -> dict[str, object]:
+    assert isinstance(found, list)
+    assert len(found) == 1
+    return dict(found[0])
+
+
 def test_margin_shows_rung_by_name_and_figures_beside_it() -> None:
     margin = row("margin")["accounts"]["house"]
     assert isinstance(margin, dict)
     assert {"rung": "warning", "known_rung": "warning", "reasons": ["tick"], "episode": 1, "equity": "1000", "margin_level_pct": "140.0",
             "margin_ratio": None}.items() <= margin.items()
-    assert margin["plan"][0]["quantity"] == "0.1"
+    assert only(margin["plan"])["quantity"] == "0.1"
 
 
 def test_positions_are_a_list_by_account() -> None:
-    (position,) = row("positions")["accounts"]["house"]  # type: ignore[misc]
+    position = only(row("positions")["accounts"]["house"])
     assert {"instrument": "house:EURUSD", "side": "LONG", "quantity": "0.10", "entry_price": "1.0790",
             "updated_ms": 1_700_000_000_000, "leverage": None}.items() <= position.items()
 
@@ -101,7 +107,7 @@ def test_positions_are_a_list_by_account() -> None:
 def test_orders_have_a_version_of_their_own() -> None:
     status, body = one(known(), "/inspect/orders/live:123")
     assert (status, body["version"]) == (200, 3)
-    (order,) = row("orders")["accounts"]["house"]  # type: ignore[misc]
+    order = only(row("orders")["accounts"]["house"])
     assert {"order_id": "o-1", "quantity": "0.20", "price": "1.05", "status": "NEW"}.items() <= order.items()
 
 
@@ -249,6 +255,16 @@ def test_two_workers_that_point_at_each_other_do_not_loop() -> None:
         async with serving(*views) as runners:
             views[0].away["live:99"], views[1].away["live:99"] = runners[1].url, runners[0].url
             return await get(runners[0], "/inspect/balances/live:99")
+
+    assert error_of(asyncio.run(ask())) == (503, "moving", "user")
+
+
+def test_user_nobody_owns_is_not_said_to_be_unknown() -> None:
+    async def ask() -> Asked:
+        view = known()
+        async with serving(view) as (runner,):
+            view.away["live:99"] = "nobody"
+            return await get(runner, "/inspect/balances/live:99")
 
     assert error_of(asyncio.run(ask())) == (503, "moving", "user")
 

@@ -39,6 +39,8 @@ class FakeView:
         return partition_of(user_id.encode(), 4)
 
     def owner(self, user_id: str) -> str | None:
+        if self.away.get(user_id) == "nobody":
+            raise LookupError(f"partition {self.partition(user_id)}")
         return self.away.get(user_id)
 
     def peers(self) -> list[str]:
