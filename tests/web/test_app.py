@@ -307,6 +307,17 @@ def test_cursor_walk_covers_each_user_once(limit: int) -> None:
     asyncio.run(ask())
 
 
+@pytest.mark.parametrize("held", [[5], [0, 5], [5, 0], [3, 2], [1, 1, 3]])
+@pytest.mark.parametrize("limit", [1, 2, 5])
+def test_cursor_walk_wherever_users_live(held: list[int], limit: int) -> None:
+    async def ask() -> list[str]:
+        views = [FakeView(f"worker-{at}", *(trader(f"live:{at}{number}") for number in range(count))) for at, count in enumerate(held)]
+        async with serving(*views) as runners:
+            return await walk(runners[0], "margin", limit)
+
+    assert asyncio.run(ask()) == [f"live:{at}{number}" for at, count in enumerate(held) for number in range(count)]
+
+
 def test_user_shown_by_two_workers_is_listed_once_at_the_later_version() -> None:
     async def ask() -> Asked:
         left, right = FakeView("worker-0", trader(version=8)), FakeView("worker-1", trader(version=9))
