@@ -1,0 +1,125 @@
+"""The generator: a seeded market and its users, written to the fact topics at a steady rate until it is told to stop."""
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Iterable
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from streams import topics
+from streams.config import Config
+from streams.stack.generator_facts import FIRST_USER, Facts
+from streams.stack.generator_house import Record
+from streams.stack.market import INSTRUMENTS, rules
+
+log = logging.getLogger(__name__)
+_STEP_S = 0.05
+_SOURCE = "gen-"
+_CHUNK = 2_000
+
+
+def main(config: Config) -> None:
+    """Publish until SIGTERM or SIGINT; a record that cannot be delivered ends it with the broker's error."""
+    logging.basicConfig(level=config.log_level)
+    asyncio.run(generate(config))
+
+
+async def generate(config: Config, stop: asyncio.Event | None = None) -> None:
+    """Rules, prices, opening facts, then events and ticks at the configured rates, until `stop` or a signal.
+
+    Every run brings users and a source of its own, after those of earlier runs on the same topics: sequences begin at 1
+    and nothing must be remembered between runs.
+    """
+    stop = stop or _stop_on_signals()
+    start_ms = _now_ms()
+    first = await first_free_user(config.kafka_bootstrap)
+    facts = Facts(config.seed, config.generator_users, first=first, source=f"{_SOURCE}{start_ms}", start_ms=start_ms)
+    producer = AIOKafkaProducer(bootstrap_servers=config.kafka_bootstrap, acks="all", enable_idempotence=True, linger_ms=2,
+                                max_batch_size=131_072)
+    await producer.start()
+    try:
+        await send(producer, [(topics.RISK_RULES, f"{rule.rule_id}@{rule.effective_from_ms}", rule) for rule in rules()])
+        await send(producer, _ticks(facts, len(INSTRUMENTS)))
+        await send(producer, facts.opening(_now_ms()))
+        log.info("users live:%d to live:%d, seed %d", first, first + config.generator_users - 1, config.seed)
+        await _flow(producer, facts, config, stop)
+    finally:
+        await producer.stop()
+
+
+async def _flow(producer: AIOKafkaProducer, facts: Facts, config: Config, stop: asyncio.Event) -> None:
+    began = time.monotonic()
+    events = ticks = 0
+    while not stop.is_set():
+        spent = time.monotonic() - began
+        due = int(spent * config.generator_ticks_per_s) - ticks
+        records = _ticks(facts, min(due, _CHUNK))
+        ticks += due
+        while events < spent * config.generator_events_per_s and len(records) < _CHUNK:
+            found = facts.next_batch(_now_ms())
+            events += len(found)
+            records += found
+        await send(producer, records)
+        await _pause(stop, _STEP_S)
+
+
+async def send(producer: AIOKafkaProducer, records: Iterable[Record]) -> None:
+    """Publish by key and wait until all are acknowledged; raises the first delivery error."""
+    waiting = [await producer.send(topic, message.SerializeToString(), key=key.encode()) for topic, key, message in records]
+    await asyncio.gather(*waiting)
+
+
+async def first_free_user(bootstrap: str) -> int:
+    """The first user number no earlier run used: one past the highest among the account updates of generators."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        found = sorted(consumer.partitions_for_topic(topics.ACCOUNT_UPDATES) or await _partitions(consumer))
+        assigned = [TopicPartition(topics.ACCOUNT_UPDATES, number) for number in found]
+        consumer.assign(assigned)
+        ends = {partition: end for partition, end in (await consumer.end_offsets(assigned)).items() if end}
+        await consumer.seek_to_beginning(*assigned)
+        last = FIRST_USER - 1
+        while any([await consumer.position(partition) < end for partition, end in ends.items()]):
+            for records in (await consumer.getmany(timeout_ms=200)).values():
+                last = max([last, *(_number(record.key, record.value) for record in records)])
+        return last + 1
+    finally:
+        await consumer.stop()
+
+
+async def _partitions(consumer: AIOKafkaConsumer) -> set[int]:
+    await consumer.topics()
+    return set(consumer.partitions_for_topic(topics.ACCOUNT_UPDATES) or ())
+
+
+def _number(key: bytes | None, value: bytes | None) -> int:
+    """The user's number where a generator wrote the record, else 0."""
+    kind, _, text = (key or b"").decode(errors="replace").partition(":")
+    ours = kind == "live" and text.isascii() and text.isdigit() and len(text) < 10 and _SOURCE.encode() in (value or b"")
+    return int(text) if ours else 0
+
+
+def _ticks(facts: Facts, count: int) -> list[Record]:
+    ticks = [facts.market.tick(_now_ms()) for _ in range(count)]
+    return [(topics.PRICE_TICKS, tick.instrument, tick) for tick in ticks]
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
