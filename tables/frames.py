@@ -1,0 +1,101 @@
+"""Settling: an exchange frame may be several facts, and nothing is judged on half of them."""
+
+from msgspec.structs import replace
+
+from schemas import names
+from schemas.user_data_pb2 import EventMeta
+from tables.draft import Draft, settling
+from tables.policy import Policy
+from tables.quarantine import impose
+from tables.rows import Account, Frame, Version
+
+STATE_TOPICS = (names.BALANCE_UPDATES, names.POSITION_UPDATES)  # what a snapshot of a whole account covers
+_AWAITED = "awaited_snapshot"
+
+
+def see_part(draft: Draft, account: Account, meta: EventMeta, *, fresh: bool) -> Account:
+    """Notes a part of a frame: the first opens it, the last closes it. A repeated or superseded part opens nothing.
+
+    Facts of a snapshot are not counted: the snapshot's end tells their number.
+    """
+    if meta.part_count <= 1 or meta.snapshot_id:
+        return account
+    name = (meta.lease_epoch, meta.connection_epoch, meta.receive_seq)
+    found = next((frame for frame in account.frames if _name(frame) == name), None)
+    if found is None and (not fresh or _covered(account, meta)):
+        return account
+    now_ms = draft.fact.time_ms
+    seen = tuple(sorted({*(found.seen if found else ()), meta.part_index}))
+    others = tuple(frame for frame in account.frames if _name(frame) != name)
+    if len(seen) < meta.part_count:
+        since = min(found.since_ms, now_ms) if found else now_ms
+        return replace(account, frames=tuple(sorted((*others, Frame(*name, meta.part_count, seen, since)), key=_name)))
+    return replace(account, frames=others)
+
+
+def close(draft: Draft, before: Account | None, account: Account) -> None:
+    """Puts the account; where it has just settled, its check is due."""
+    draft.put(account)
+    if before is not None and settling(before) and not settling(account):
+        draft.check(account.account_id, "settled")
+
+
+def drop_covered(account: Account) -> Account:
+    """Without the open frames that the last complete snapshots already contain."""
+    floor = covered_until(account)
+    frames = tuple(frame for frame in account.frames if frame.since_ms >= floor)
+    return account if len(frames) == len(account.frames) else replace(account, frames=frames)
+
+
+def covered_until(account: Account) -> int:
+    """Time (ms) up to which balances and positions both came by a complete snapshot; 0 for never."""
+    return min(max((version.time_ms for name, version in account.mark_versions.items() if name.startswith(topic + "/")), default=0)
+               for topic in STATE_TOPICS)
+
+
+def deadline_ms(account: Account, policy: Policy) -> int | None:
+    """When a settling account is past its bound; None where nothing is awaited."""
+    since = [frame.since_ms for frame in account.frames]
+    if account.awaited_snapshot:
+        since.append(account.config_versions.get(_AWAITED, Version()).time_ms)
+    return min(since) + policy.settle_ms_max if since else None
+
+
+def await_snapshot(account: Account, snapshot_id: str, now_ms: int) -> Account:
+    """Settling until that snapshot is complete, if it is not already."""
+    if not snapshot_id or all(f"{topic}/{snapshot_id}" in account.mark_versions for topic in STATE_TOPICS):
+        return account
+    return replace(account, awaited_snapshot=snapshot_id, config_versions={**account.config_versions, _AWAITED: Version(time_ms=now_ms)})
+
+
+def end_await(account: Account) -> Account:
+    """No longer waiting, if the awaited snapshot is complete on every topic."""
+    name = account.awaited_snapshot
+    return _without_await(account) if name and all(f"{topic}/{name}" in account.mark_versions for topic in STATE_TOPICS) else account
+
+
+def give_up(draft: Draft, account: Account) -> None:
+    """Past the bound: what was awaited is dropped and the account is in doubt on both state topics until a snapshot."""
+    waited = [f"frame {'.'.join(map(str, _name(frame)))} with parts {list(frame.seen)} of {frame.part_count}" for frame in account.frames]
+    if account.awaited_snapshot:
+        waited.append(f"snapshot {account.awaited_snapshot!r}")
+    detail = f"expected the rest within {draft.policy.settle_ms_max} ms, was missing: {', '.join(waited)[:500]}"
+    draft.put(replace(_without_await(account), frames=()))
+    draft.anomaly("settling_expired", account.account_id, detail)
+    for topic in STATE_TOPICS:
+        impose(draft, account.account_id, topic, "half a frame")
+    draft.check(account.account_id, "settling_expired")
+
+
+def _without_await(account: Account) -> Account:
+    versions = {name: version for name, version in account.config_versions.items() if name != _AWAITED}
+    return replace(account, awaited_snapshot="", config_versions=versions)
+
+
+def _covered(account: Account, meta: EventMeta) -> bool:
+    time_ms = meta.transaction_time_ms or meta.event_time_ms
+    return 0 < time_ms < covered_until(account)
+
+
+def _name(frame: Frame) -> tuple[int, int, int]:
+    return frame.lease_epoch, frame.connection_epoch, frame.receive_seq

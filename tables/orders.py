@@ -1,0 +1,121 @@
+"""The ledger of open orders: an order that ended never comes back."""
+
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from schemas.keys import instrument_key, venue_name
+from schemas.money import parse
+from schemas.user_data_pb2 import OrderStatus, Side, UserDataOrderUpdateEvent
+from tables.draft import anomaly
+from tables.policy import Policy
+from tables.positions import side_of
+from tables.rows import ClosedOrder, Fact, Folded, Order, Orders, Output
+from tables.snapshots import forget, gone, mention, mentioned
+from tables.versions import newer, version_of
+
+_RANKS = {2: 2, 3: 5, 4: 4, 5: 4, 6: 4, 7: 4, 9: 1, 10: 4}  # by OrderStatus; from 4 on an order has ended
+_ENDED = 4
+_STATUSES = {number: name for name, number in OrderStatus.items() if number}
+_SIDES = {number: name for name, number in Side.items() if number}
+
+
+def new_orders(user_id: str) -> Orders:
+    """The row of a user without orders."""
+    return Orders(user_id)
+
+
+def fold_orders(row: Orders | None, fact: Fact, policy: Policy) -> Folded:
+    """Folds one order update; the row is the old object itself where nothing changed. Rungs rest on `accounts` alone: no checks."""
+    before = row if row is not None else new_orders(fact.user)
+    event = fact.message
+    assert isinstance(event, UserDataOrderUpdateEvent)
+    outputs: tuple[Output, ...] = ()
+    if event.meta.HasField("snapshot_end"):
+        after, outputs = _end_snapshot(before, fact, event, policy)
+    else:
+        after = _take(before, fact, event, policy)
+    if after is not before:
+        after = replace(after, version=before.version + 1, updated_ms=max(before.updated_ms, fact.time_ms))
+    return Folded(after, outputs)
+
+
+def rank_of(status: int) -> int:
+    """How far an order with this status has come; 4 and above has ended. A status added tomorrow counts as open."""
+    return _RANKS.get(status, 0)
+
+
+def order_key(event: UserDataOrderUpdateEvent) -> str:
+    """`account/venue:symbol/order id`; conditional orders count in a series of their own."""
+    ident = event.order_id or event.algo_id or event.client_order_id
+    kind = "algo-" if event.is_algo else ""
+    return f"{event.meta.account_id}/{instrument_key(venue_name(event.meta.exchange), event.symbol)}/{kind}{ident}"
+
+
+def _take(row: Orders, fact: Fact, event: UserDataOrderUpdateEvent, policy: Policy) -> Orders:
+    key, version = order_key(event), version_of(event.meta)
+    topic = _topic(fact, event.meta.account_id)
+    rows = mention(row.snapshot_rows, topic, event.meta.snapshot_id, key)
+    if rows != row.snapshot_rows:
+        row = replace(row, snapshot_rows=rows)
+    known = row.orders.get(key)
+    said = bool(event.status or event.status_raw)
+    if any(entry.order == key for entry in row.closed) or (known is None and not said) or (event.fill.lite and not said):
+        return row
+    if rank_of(event.status) >= _ENDED:
+        return _close(row, ClosedOrder(key, rank_of(event.status), version.time_ms or fact.time_ms), policy)
+    if known and not (newer(version, known.version) and _number(event.cum_filled_qty, known.filled_quantity) >= known.filled_quantity):
+        return row
+    return replace(row, orders={**row.orders, key: _order(known or _blank(event), fact, event)})
+
+
+def _blank(event: UserDataOrderUpdateEvent) -> Order:
+    return Order(event.meta.account_id, instrument_key(venue_name(event.meta.exchange), event.symbol), event.order_id or event.algo_id,
+                 is_algo=event.is_algo)
+
+
+def _order(known: Order, fact: Fact, event: UserDataOrderUpdateEvent) -> Order:
+    """Absent and empty texts change nothing."""
+    falls = known.status == "PARTIALLY_FILLED" and event.status == OrderStatus.NEW
+    status = _STATUSES.get(event.status, event.status_raw or (f"status_{event.status}" if event.status else known.status))
+    return replace(
+        known, client_order_id=event.client_order_id or known.client_order_id,
+        side=_SIDES.get(event.side, f"side_{event.side}" if event.side else known.side),
+        position_side=side_of(event.position_side, event.position_idx), order_type=event.order_type_raw or known.order_type,
+        quantity=_number(event.orig_qty, known.quantity), filled_quantity=_number(event.cum_filled_qty, known.filled_quantity),
+        price=_number(event.price, known.price), average_price=_number(event.avg_price, known.average_price),
+        stop_price=_number(event.stop_price, known.stop_price), status=known.status if falls else status,
+        reduce_only=event.reduce_only if event.HasField("reduce_only") else known.reduce_only, version=version_of(event.meta),
+        updated_ms=fact.time_ms, snapshot_id=event.meta.snapshot_id or known.snapshot_id, product=event.meta.product_raw or known.product,
+    )
+
+
+def _close(row: Orders, entry: ClosedOrder, policy: Policy) -> Orders:
+    orders = {name: order for name, order in row.orders.items() if name != entry.order}
+    return replace(row, orders=orders, closed=(*row.closed, entry)[-policy.closed_orders_max:])
+
+
+def _end_snapshot(row: Orders, fact: Fact, event: UserDataOrderUpdateEvent, policy: Policy) -> tuple[Orders, tuple[Output, ...]]:
+    """Closes what the snapshot did not mention; where rows are missing an anomaly asks for another and nothing is closed."""
+    meta, topic = event.meta, _topic(fact, event.meta.account_id)
+    items = mentioned(row.snapshot_rows, topic, meta.snapshot_id)
+    expected, scope = meta.snapshot_end.rows_of_this_topic, meta.snapshot_end.scope_product
+    after = replace(row, snapshot_rows=forget(row.snapshot_rows, topic)) if row.snapshot_rows else row
+    if len(items) != expected:
+        if not items:  # told before, or a repeat of an end: `snapshot_rows` cannot tell which, and both remove nothing
+            return row, ()
+        detail = f"{fact.topic} {meta.snapshot_id!r}: expected {expected} rows, was {len(items)}"
+        return after, (anomaly(fact, "orders_snapshot_incomplete", meta.account_id, detail),)
+    for key, order in row.orders.items():
+        mine = order.account_id == meta.account_id and (not scope or not order.product or order.product == scope)
+        if mine and key not in items and gone(order.version, order.updated_ms, meta):
+            after = _close(after, ClosedOrder(key, _ENDED, meta.snapshot_end.as_of_ms), policy)
+    return after, ()
+
+
+def _topic(fact: Fact, account_id: str) -> str:
+    return f"{account_id}/{fact.topic}"
+
+
+def _number(text: str, otherwise: Decimal) -> Decimal:
+    return parse(text) if text else otherwise
