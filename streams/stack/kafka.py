@@ -48,7 +48,7 @@ class Kafka:
     def start_node(self, number: int, jars: Path) -> None:
         """Starts one node; returns at once. `wait` says when it listens."""
         home = self.directory / f"node-{number}"
-        words = ["java", *JVM, f"-Dlog4j2.configurationFile={home}/log4j2.properties", f"-Dkafka.logs.dir={home}", "-cp", f"{jars}/*",
+        words: list[str | Path] = ["java", *JVM, f"-Dlog4j2.configurationFile={home}/log4j2.properties", f"-Dkafka.logs.dir={home}", "-cp", f"{jars}/*",
                  "kafka.Kafka", home / "server.properties"]
         self.running[number] = process.start(Command(f"kafka-{number}", words), self.directory.parent / "logs")
 

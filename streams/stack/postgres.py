@@ -82,7 +82,7 @@ def _initialise(binaries: Path, data: Path, user: str | None) -> None:
         shutil.chown(data, user)
     if (data / "PG_VERSION").exists():
         return
-    words = [binaries / "initdb", "-D", data, "-U", NAME, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
+    words: list[str | Path] = [binaries / "initdb", "-D", data, "-U", NAME, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
     done = subprocess.run(words, capture_output=True, text=True, user=user, check=False, cwd="/")
     if done.returncode != 0:
         raise StackError(f"postgres: expected initdb to succeed, was: {done.stderr.strip()[-400:]}")

@@ -1,0 +1,63 @@
+# Every target sets up what it needs; a second run finds it there. `make help` lists them.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run up down status test lint types unit lock proto compose clean clean-data
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "marginstream: expected Python 3.11 or newer, was $$($(PYTHON) --version 2>&1); say PYTHON=..." >&2; exit 1; }
+	@test -x $(BIN)/python || { echo "creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "installing the locked packages (once, some minutes on a slow line)"
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps -e .
+	@touch $@
+
+setup: $(READY) ## the virtual environment, from requirements.lock by hash
+
+run: $(READY) ## everything on the local stack with a live board, until Ctrl-C or RUN_SECONDS=60
+	@$(BIN)/marginstream run
+
+up: $(READY) ## the same in the background
+	@$(BIN)/marginstream up
+
+down: $(READY) ## stop it
+	@$(BIN)/marginstream down
+
+status: $(READY) ## what runs and where
+	@$(BIN)/marginstream status
+
+test: lint types unit ## everything that must pass
+
+lint: $(READY) ## ruff and the import contracts
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-logo
+
+types: $(READY) ## mypy, strict, tests too
+	$(BIN)/mypy
+
+unit: $(READY) ## pytest, with real Kafka, Redis and Postgres
+	$(BIN)/pytest -q
+
+proto: $(READY) ## generate schemas/*_pb2.py
+	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. schemas/user_data.proto schemas/engine.proto
+
+lock: ## resolve requirements.lock anew (needs uv)
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	  --group pyproject.toml:dev --group pyproject.toml:stack pyproject.toml -o requirements.lock
+
+compose: ## the same parts in containers
+	docker compose up --build
+
+clean: ## caches of tools
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+clean-data: down ## forget what the local stack stored
+	rm -rf .marginstream
