@@ -59,5 +59,5 @@ clean: ## caches of tools
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
-clean-data: down ## forget what the local stack stored
-	rm -rf .marginstream
+clean-data: $(READY) ## stop the local stack and forget what it stored
+	@$(BIN)/marginstream down --forget

@@ -18,10 +18,10 @@ def _up(options: argparse.Namespace, config: Config) -> int:
     return 0
 
 
-def _down(_: argparse.Namespace, config: Config) -> int:
+def _down(options: argparse.Namespace, config: Config) -> int:
     from streams.stack.supervisor import down
 
-    down(config)
+    down(config, forget=options.forget)
     return 0
 
 
@@ -70,16 +70,18 @@ def _generator(_: argparse.Namespace, config: Config) -> int:
 
 def _inject(options: argparse.Namespace, config: Config) -> int:
     from streams.stack.inject import inject
+    from streams.stack.supervisor import located
 
-    count = inject(config, options.topic, sys.stdin)
+    count = inject(located(config), options.topic, sys.stdin)
     print(f"{count} records on {options.topic}", file=sys.stderr)
     return 0
 
 
 def _doctor(_: argparse.Namespace, config: Config) -> int:
     from streams.stack.doctor import examine
+    from streams.stack.supervisor import located
 
-    findings = examine(config)
+    findings = examine(located(config))
     for finding in findings:
         print(f"{'ok  ' if finding.ok else 'FAIL'} {finding.name}: {finding.text}")
     return 0 if all(finding.ok for finding in findings) else 1
@@ -93,8 +95,9 @@ def _evaluate(options: argparse.Namespace, _: Config) -> int:
 
 def _check(options: argparse.Namespace, config: Config) -> int:
     from streams.stack.selfcheck import self_check
+    from streams.stack.supervisor import located
 
-    differences = self_check(config, options.user) if options.user else self_check(config)
+    differences = self_check(located(config), options.user) if options.user else self_check(located(config))
     for line in differences:
         print(line)
     if not differences:
@@ -115,7 +118,8 @@ def parser() -> argparse.ArgumentParser:
     up = add("up", _up, "start the local stack and the engine's processes in the background")
     up.add_argument("--no-generator", action="store_true", help="nothing moves until injected")
     up.add_argument("--bare", action="store_true", help="only Kafka, Redis, Postgres, topics and schema")
-    add("down", _down, "stop what 'up' started; data stays")
+    down = add("down", _down, "stop what 'up' started; its data stays")
+    down.add_argument("--forget", action="store_true", help="remove the data, too")
     add("status", _status, "what runs and where; exit 1 where a process died")
     add("run", _run, "the stack, a board and a self-check in the foreground until Ctrl-C or RUN_SECONDS")
     add("worker", _worker, "one engine worker")

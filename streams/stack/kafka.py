@@ -13,7 +13,7 @@ import msgspec
 from streams.stack import kafka_jars, process
 from streams.stack.process import Command, Running, StackError
 
-JVM = "-Xms256m -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto".split()
+JVM = ["-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"]
 LOG4J = """status=warn
 appender.o.type=Console
 appender.o.name=O

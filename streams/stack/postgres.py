@@ -70,7 +70,8 @@ def _data_folder(directory: Path, user: str | None) -> Path:
     if user is None or data.is_symlink():
         return data.resolve()
     real = ROOT_DIRECTORY / f"{NAME}-{_short(directory)}"
-    real.mkdir(mode=0o700, exist_ok=True)
+    shutil.rmtree(real, ignore_errors=True)  # of a folder that was removed by hand: its topics are gone too
+    real.mkdir(mode=0o700)
     shutil.chown(real, user)
     data.symlink_to(real)
     return real

@@ -1,5 +1,6 @@
 """The stack and the engine's processes in the background: up, down, status; what died is shown, nothing is restarted silently."""
 
+import shutil
 import sys
 import urllib.error
 import urllib.request
@@ -10,6 +11,7 @@ import msgspec
 
 from streams.config import PREFIX, Config, given
 from streams.stack import process
+from streams.stack.postgres import remove_data, start_postgres
 from streams.stack.process import Command, Running, StackError, free_ports
 
 Say = Callable[[str], None]
@@ -31,6 +33,23 @@ def load_state(config: Config) -> State:
     """The last stack's state, empty where there was none."""
     stored = folder(config) / "state.json"
     return msgspec.json.decode(stored.read_bytes(), type=State) if stored.exists() else State()
+
+
+def located(config: Config) -> Config:
+    """The settings with the addresses of the stack that runs here, where the environment does not say otherwise."""
+    addresses, set_ones = load_state(config).addresses, given()
+    found = {field: addresses[PREFIX + field.upper()] for field in ("kafka_bootstrap", "redis_url", "postgres_dsn")
+             if field not in set_ones and PREFIX + field.upper() in addresses}
+    return msgspec.structs.replace(config, **found)
+
+
+def stop_one(config: Config, name: str) -> None:
+    """Stops one process of the stack and forgets it; the others go on."""
+    state = load_state(config)
+    for one in [one for one in state.running if one.name == name]:
+        process.stop(one)
+        state.running.remove(one)
+    _save(config, state)
 
 
 def _save(config: Config, state: State) -> None:
@@ -59,7 +78,7 @@ def up(config: Config, generator: bool = True, bare: bool = False, say: Say = pr
         _stop_all(state)
         _save(config, state)
         raise
-    return config
+    return msgspec.structs.replace(config, data_dir=str(folder(config)))
 
 
 def _start_servers(config: Config, state: State, say: Say) -> Config:
@@ -77,8 +96,6 @@ def _start_servers(config: Config, state: State, say: Say) -> Config:
         state.running.append(running)
         config = msgspec.structs.replace(config, redis_url=url)
     if "postgres_dsn" not in set_ones:
-        from streams.stack.postgres import start_postgres
-
         dsn, running = start_postgres(home / "postgres")
         state.running.append(running)
         config = msgspec.structs.replace(config, postgres_dsn=dsn)
@@ -148,14 +165,18 @@ def ready(port: int) -> bool:
         return False
 
 
-def down(config: Config, say: Say = print) -> None:
-    """Stops what `up` started here, the last started first; data stays."""
+def down(config: Config, say: Say = print, forget: bool = False) -> None:
+    """Stops what `up` started here, the last started first; its data stays unless `forget`."""
     state = load_state(config)
     stopped = _stop_all(state)
     state.running = []
     if stopped or state.addresses:
         _save(config, state)
     say(f"stopped {', '.join(stopped)}" if stopped else "nothing was running")
+    if forget:
+        remove_data(folder(config) / "postgres")
+        for part in ("kafka", "redis", "run"):
+            shutil.rmtree(folder(config) / part, ignore_errors=True)
 
 
 def _stop_all(state: State) -> list[str]:

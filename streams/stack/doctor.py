@@ -1,0 +1,133 @@
+"""What an operator asks first: does each part answer, and is it as the engine needs it."""
+
+import asyncio
+import sys
+import urllib.parse
+from collections.abc import Callable, Coroutine, Iterator
+from typing import NamedTuple
+
+import psycopg
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from schemas.keys import partition_of
+from streams import topics
+from streams.config import Config
+from streams.stack import supervisor
+from streams.stack import topics as broker_topics
+from streams.stack.process import StackError, accepts
+
+SAMPLE = 20  # newest records of a partition whose partitioning is looked at
+LAG_MAX = 100_000
+
+
+class Finding(NamedTuple):
+    ok: bool
+    name: str
+    text: str
+
+
+def examine(config: Config) -> list[Finding]:
+    """One finding a check, in the order in which to mend what fails."""
+    checks: tuple[Callable[[Config], Finding], ...] = (_python, _kafka, _topics, _redis, _postgres)
+    found = [check(config) for check in checks]
+    if found[2].ok:
+        found += [_judge("partitioning", _partitioning, config), _judge("lag", _lag, config)]
+    return found + list(_processes(config))
+
+
+def _python(_: Config) -> Finding:
+    version = sys.version_info
+    return Finding(version >= (3, 11), "python", f"{version.major}.{version.minor}.{version.micro}")
+
+
+def _kafka(config: Config) -> Finding:
+    for server in config.kafka_bootstrap.split(","):
+        parts = urllib.parse.urlsplit(f"//{server}")
+        if not accepts(parts.port or 9092, parts.hostname or "127.0.0.1"):
+            return Finding(False, "kafka", f"{server}: expected an open port, was closed")
+    return Finding(True, "kafka", config.kafka_bootstrap)
+
+
+def _topics(config: Config) -> Finding:
+    try:
+        differences = broker_topics.verify(config)
+    except StackError as error:
+        return Finding(False, "topics", str(error))
+    return Finding(not differences, "topics", "; ".join(differences) or f"{len(broker_topics.wanted(config))} as expected")
+
+
+def _redis(config: Config) -> Finding:
+    import redis
+
+    try:
+        version = redis.Redis.from_url(config.redis_url, socket_timeout=3).info("server")["redis_version"]
+    except (redis.RedisError, ValueError) as error:
+        return Finding(False, "redis", f"expected an answer, was {error}")
+    return Finding(True, "redis", f"version {version}")
+
+
+def _postgres(config: Config) -> Finding:
+    try:
+        with psycopg.connect(config.postgres_dsn, connect_timeout=3) as connection:
+            row = connection.execute("SELECT current_setting('server_version'), count(*) FROM schema_migrations").fetchone()
+    except psycopg.Error as error:
+        return Finding(False, "postgres", f"expected the schema, was {str(error).strip().splitlines()[0]}")
+    return Finding(row is not None, "postgres", f"version {row[0]}, {row[1]} migrations" if row else "no answer")
+
+
+def _judge(name: str, check: Callable[[Config], Coroutine[None, None, tuple[bool, str]]], config: Config) -> Finding:
+    try:
+        bad, text = asyncio.run(check(config))
+    except KafkaError as error:
+        return Finding(False, name, repr(error))
+    return Finding(not bad, name, text)
+
+
+async def _partitioning(config: Config) -> tuple[bool, str]:
+    """The newest records of the fact topics lie where murmur2 puts their keys."""
+    tps = [TopicPartition(topic, number) for topic in topics.ACCOUNT_SOURCES for number in range(config.partitions)]
+    consumer = AIOKafkaConsumer(bootstrap_servers=config.kafka_bootstrap, enable_auto_commit=False)
+    seen, wrong = 0, set()
+    try:
+        await consumer.start()
+        consumer.assign(tps)
+        ends, begins = await consumer.end_offsets(tps), await consumer.beginning_offsets(tps)
+        for tp in tps:
+            consumer.seek(tp, max(begins[tp], ends[tp] - SAMPLE))
+        while records := await consumer.getmany(timeout_ms=500):
+            for tp, batch in records.items():
+                seen += len(batch)
+                wrong |= {tp.topic for record in batch if record.key is None or partition_of(record.key, config.partitions) != tp.partition}
+            if all([await consumer.position(tp) >= ends[tp] for tp in tps]):
+                break
+    finally:
+        await consumer.stop()
+    if wrong:
+        return True, f"expected murmur2 of the key, was another on {', '.join(sorted(wrong))}"
+    return False, f"{seen} newest records of the fact topics lie where murmur2 puts them"
+
+
+async def _lag(config: Config) -> tuple[bool, str]:
+    group = f"{config.app_id}-g{config.generation}"
+    admin = AIOKafkaAdminClient(bootstrap_servers=config.kafka_bootstrap)
+    consumer = AIOKafkaConsumer(bootstrap_servers=config.kafka_bootstrap, enable_auto_commit=False)
+    tps = [TopicPartition(topic, number) for topic in topics.ACCOUNT_SOURCES for number in range(config.partitions)]
+    try:
+        await admin.start()
+        await consumer.start()
+        committed = await admin.list_consumer_group_offsets(group, partitions=tps)
+        ends, begins = await consumer.end_offsets(tps), await consumer.beginning_offsets(tps)
+    finally:
+        await admin.close()
+        await consumer.stop()
+    lag = sum(ends[tp] - max(committed[tp].offset, begins[tp]) for tp in tps)
+    return lag > LAG_MAX, f"{lag} records of group {group} (bound {LAG_MAX})"
+
+
+def _processes(config: Config) -> Iterator[Finding]:
+    for name, living, text in supervisor.status(config):
+        yield Finding(living, name, text)
+    for url in filter(None, supervisor.load_state(config).addresses.get("MARGINSTREAM_WORKER_URLS", "").split(",")):
+        yield Finding(supervisor.ready(int(url.rpartition(":")[2])), url, "/readyz")
