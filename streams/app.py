@@ -41,7 +41,8 @@ def create_app(config: Config) -> Any:
 
 def _plan(config: Config, name: str, sources: tuple[str, ...], states: str) -> Plan:
     dump, load = (codec.dump_user, codec.load_user) if name == "accounts" else (codec.dump_orders, codec.load_orders)
-    return Plan(name, sources, dump, load, states, config.partitions, config.row_bytes_max, CHANGELOG_CONFIGS)
+    return Plan(name, sources, dump, load, states, config.partitions, config.row_bytes_max, CHANGELOG_CONFIGS,
+                config.kafka_bootstrap)
 
 
 def _add_agent(app: Any, name: str, partitions: int, parts: tuple[Facts, Ledger, Ledger]) -> None:
@@ -52,13 +53,13 @@ def _add_agent(app: Any, name: str, partitions: int, parts: tuple[Facts, Ledger,
     @app.agent(topic, name=f"agents.facts.{name}")
     async def fold(stream: AsyncIterator[Bundle]) -> None:
         async for bundle in stream:
+            await accounts.admit(bundle)
             facts.read(bundle)
             METRICS.events.labels(name).inc(len(bundle.records))
             with METRICS.fold_seconds.time():
                 accounts.fold(bundle, facts.account_step, facts.key_of)
                 if name in ORDER_SOURCES:
                     orders.fold(bundle, facts.order_step, facts.key_of)
-            await accounts.room()
 
 
 class Outside:

@@ -13,16 +13,13 @@ from faust.tables.table import Table
 from faust.types import TP
 
 from streams.engine import ownership
+from streams.engine.holes import find_holes, read_again
 from streams.engine.rows import STRAY, Codec, OutputLike, Partition, Row
 from streams.engine.transport import Bundle
 from streams.engine.writer import GroupWriter
 
 Step = Callable[[Any, Any], tuple[Any, Iterable[OutputLike]]]
 BACKLOG_MAX = 20_000  # records folded and not yet flushed
-
-
-class Lost(RuntimeError):
-    """Records of a source partition were not delivered."""
 
 
 class Plan(NamedTuple):
@@ -36,6 +33,7 @@ class Plan(NamedTuple):
     partitions: int
     row_bytes_max: int
     changelog_configs: Mapping[str, str]
+    bootstrap: str
 
 
 class Ledger(Table):  # type: ignore[misc]  # faust's Table is untyped
@@ -60,6 +58,20 @@ class Ledger(Table):  # type: ignore[misc]  # faust's Table is untyped
 
     # ---- the agents' side
 
+    async def admit(self, bundle: Bundle) -> None:
+        """Look into holes of the offsets before a bundle is folded; a record in one stops the worker. Waits while too much is unflushed."""
+        while self.writer.pending > BACKLOG_MAX and not self.should_stop:
+            self.writer.room.clear()
+            await self.writer.room.wait()
+        part = self.parts.get(bundle.partition)
+        holes = find_holes(bundle, part.position[self.sources[bundle.topic]] if part else None)
+        if holes:
+            try:
+                await read_again(self.plan.bootstrap, bundle, holes)
+            except Exception as error:
+                await self.app.consumer.halt(error)
+                raise
+
     def fold(self, bundle: Bundle, step: Step, key_of: Callable[[Any], bytes | None]) -> None:
         """Apply `step(state or None, record) -> state, outputs` to every record above its row's fence.
 
@@ -78,9 +90,6 @@ class Ledger(Table):  # type: ignore[misc]  # faust's Table is untyped
     def _fold(self, bundle: Bundle, step: Step, key_of: Callable[[Any], bytes | None]) -> None:
         part = self._owned(bundle.partition)
         source = self.sources[bundle.topic]
-        position = part.position[source]
-        if position is not None and bundle.records[0].offset > position:
-            raise Lost(f"{bundle.topic}[{bundle.partition}]: expected offset {position}, was {bundle.records[0].offset}")
         for record in bundle.records:
             key = key_of(record) or STRAY
             row = self._row(part, key) or self._born(part, key)
@@ -91,7 +100,7 @@ class Ledger(Table):  # type: ignore[misc]  # faust's Table is untyped
             state, outputs = step(old, record)
             row.positions[source] = record.offset + 1
             self._change(part, key, row, (state, outputs))
-        part.position[source] = max(bundle.offset + 1, position or 0)
+        part.position[source] = max(bundle.offset + 1, part.position[source] or 0)
         self.folded += len(bundle.records)
         self.writer.pending += len(bundle.records)
         self.writer.wake.set()
@@ -132,12 +141,6 @@ class Ledger(Table):  # type: ignore[misc]  # faust's Table is untyped
         if part is None or not part.recovered:
             raise RuntimeError(f"{self.plan.name}[{number}]: expected an owned and recovered partition")
         return part
-
-    async def room(self) -> None:
-        """Wait while too much is unflushed: back-pressure on the source."""
-        while self.writer.pending > BACKLOG_MAX and not self.should_stop:
-            self.writer.room.clear()
-            await self.writer.room.wait()
 
     def fits(self, key: bytes, partition: int, record: Any) -> bool:
         """Whether the record surely leaves its row below the limit; twice its size is an upper bound of what it can add."""
