@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import time
 import urllib.parse
 from collections.abc import Callable, Coroutine, Iterator
 from typing import NamedTuple
@@ -9,7 +10,7 @@ from typing import NamedTuple
 import psycopg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 
 from schemas.keys import partition_of
 from streams import topics
@@ -19,6 +20,7 @@ from streams.stack import topics as broker_topics
 from streams.stack.process import StackError, accepts
 
 SAMPLE = 20  # newest records of a partition whose partitioning is looked at
+SAMPLE_S = 10.0
 LAG_MAX = 100_000
 
 
@@ -80,6 +82,8 @@ def _postgres(config: Config) -> Finding:
 def _judge(name: str, check: Callable[[Config], Coroutine[None, None, tuple[bool, str]]], config: Config) -> Finding:
     try:
         bad, text = asyncio.run(check(config))
+    except GroupCoordinatorNotAvailableError:
+        return Finding(True, name, "no group has read yet")
     except KafkaError as error:
         return Finding(False, name, repr(error))
     return Finding(not bad, name, text)
@@ -96,12 +100,11 @@ async def _partitioning(config: Config) -> tuple[bool, str]:
         ends, begins = await consumer.end_offsets(tps), await consumer.beginning_offsets(tps)
         for tp in tps:
             consumer.seek(tp, max(begins[tp], ends[tp] - SAMPLE))
-        while records := await consumer.getmany(timeout_ms=500):
-            for tp, batch in records.items():
+        end = time.monotonic() + SAMPLE_S
+        while time.monotonic() < end and not all([await consumer.position(tp) >= ends[tp] for tp in tps]):
+            for tp, batch in (await consumer.getmany(timeout_ms=500)).items():
                 seen += len(batch)
                 wrong |= {tp.topic for record in batch if record.key is None or partition_of(record.key, config.partitions) != tp.partition}
-            if all([await consumer.position(tp) >= ends[tp] for tp in tps]):
-                break
     finally:
         await consumer.stop()
     if wrong:

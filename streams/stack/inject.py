@@ -48,14 +48,17 @@ def read_line(line: str, topic: Topic, where: str, default_type: str) -> tuple[b
     """(key, bytes of the message) of one line; raises `StackError` naming `where`."""
     try:
         record = json.loads(line)
+        if not _is_record(record):
+            raise StackError(f'{where}: expected {{"key": text, "value": {{...}}}}, was {line.strip()[:160]}')
         key = record["key"]
-        if not isinstance(key, str) or not key or set(record) - {"key", "value"}:
-            raise StackError(f"{where}: expected key (text) and value, was {', '.join(record)}")
         text = user_key(key, default_type) if topic.key == "user" else key
         if record["value"] is None:
             return text.encode(), None
         return text.encode(), json_format.ParseDict(record["value"], topic.message()).SerializeToString()
-    except (KeyError, TypeError) as error:
-        raise StackError(f'{where}: expected {{"key": ..., "value": ...}}, was without {error}') from None
     except (json.JSONDecodeError, json_format.ParseError, BadKey) as error:
-        raise StackError(f"{where}: {error}") from None
+        raise StackError(f"{where}: {' '.join(str(error).split())}") from None
+
+
+def _is_record(record: object) -> bool:
+    return (isinstance(record, dict) and set(record) == {"key", "value"} and isinstance(record["key"], str) and record["key"] != ""
+            and isinstance(record["value"], dict | None))

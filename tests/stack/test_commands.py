@@ -1,0 +1,58 @@
+"""The command line: exit status, one line on stderr, never a traceback."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from streams.__main__ import main, parser
+
+COMMANDS = ("up", "down", "status", "run", "worker", "bridge", "generator", "inject", "doctor", "evaluate", "check")
+
+
+def _run(tmp_path: Path, *words: str, stdin: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "MARGINSTREAM_DATA_DIR": str(tmp_path), **settings}
+    return subprocess.run([sys.executable, "-m", "streams", *words], input=stdin, capture_output=True, text=True, env=env, check=False)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main([command, "--help"])
+    assert left.value.code == 0
+    assert command in capsys.readouterr().out
+
+
+def test_the_list_here_is_the_list_there() -> None:
+    found = parser()._subparsers
+    assert found is not None
+    [choices] = [action.choices for action in found._group_actions]
+    assert tuple(choices or ()) == COMMANDS
+
+
+@pytest.mark.parametrize("words", [[], ["nope"], ["bridge", "oracle"], ["inject"], ["up", "--nope"]])
+def test_bad_usage_is_2(words: list[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(words)
+    assert left.value.code == 2
+
+
+@pytest.mark.parametrize(("words", "settings", "says"), [
+    (["status"], {"MARGINSTREAM_PARTITIONS": "x"}, "MARGINSTREAM_PARTITIONS"),
+    (["up"], {"MARGINSTREAM_WORKERS": "0"}, "MARGINSTREAM_WORKERS: expected a number above 0, was 0"),
+    (["inject", "nope"], {}, "topic: expected one of"),
+    (["inject", "wallet-deltas"], {"MARGINSTREAM_KAFKA_BOOTSTRAP": "127.0.0.1:1"}, "kafka at 127.0.0.1:1"),
+])
+def test_failure_is_1_with_one_line(tmp_path: Path, words: list[str], settings: dict[str, str], says: str) -> None:
+    done = _run(tmp_path, *words, **settings)
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [line for line in done.stderr.splitlines() if line.startswith("marginstream ")] == done.stderr.splitlines()[-1:]
+
+
+def test_down_and_status_of_nothing(tmp_path: Path) -> None:
+    assert "nothing was running" in _run(tmp_path, "down").stdout
+    assert _run(tmp_path, "status").returncode == 1
