@@ -39,7 +39,7 @@ class Instrument(NamedTuple):
 
 
 def _coin(base: str, price: str, tick: str, step: str, *, sinks: bool = False) -> Instrument:
-    return Instrument(f"{BINANCE}:{base}USDT", base, "USDT", Decimal(price), Decimal(tick), Decimal(step), "LINEAR", sinks)
+    return Instrument(f"{BINANCE}:{base}USDT", base, "USDT", Decimal(price), Decimal(tick), Decimal(step), sinks=sinks)
 
 
 def _house(symbol: str, price: str, tick: str, step: str, mode: str = "FOREX") -> Instrument:

@@ -55,7 +55,7 @@ class Book:
     def state(self) -> tuple[dict[str, Decimal], dict[str, tuple[Decimal, Decimal]]]:
         """Balances by asset; (quantity, entry price) by `house:SYMBOL/SIDE` of what is open."""
         balances, held, _ = self._folded()
-        return balances, {what: (quantity, cost / quantity) for what, (quantity, cost) in held.items() if quantity}
+        return balances, {what: (quantity, _exact(cost / quantity)) for what, (quantity, cost) in held.items() if quantity}
 
     def doubts(self) -> list[str]:
         """Steps that realised something else than the book says."""
