@@ -67,11 +67,11 @@ class Facts:
     def _reject(self, row: User | None, record: Any, found: Unreadable) -> tuple[User | None, Iterable[Output]]:
         self.dead_letters[record.topic] = self.dead_letters.get(record.topic, 0) + 1
         log.warning("dead letter: %s", found.error)
-        if row is None or self.key_of(record) is None:
+        if found.user is None or self.key_of(record) is None:
             return row, (found.dead_letter,)
-        folded = accounts.quarantine(row, record.topic, found.account_id, found.error, record.timestamp)
+        folded = accounts.quarantine(row or accounts.new(found.user), record.topic, found.account_id, found.error, record.timestamp)
         for account, cause in folded.checks.items():
-            self.check_due(row.user_id, account, cause)
+            self.check_due(found.user, account, cause)
         return _user(folded), (found.dead_letter, *folded.outputs)
 
     def _after(self, fact: Fact, folded: Folded) -> None:

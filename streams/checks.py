@@ -17,7 +17,7 @@ from streams.config import Config
 from streams.engine.ledger import Ledger
 from streams.prices import Prices, now_ms
 from streams.topics import LIQUIDATIONS, MARGIN_CALLS
-from tables.accounts import expire
+from tables.accounts import expire, settling_deadline
 from tables.policy import Policy
 from tables.rows import Output, User
 
@@ -76,10 +76,10 @@ class Checks(Service):  # type: ignore[misc]  # mode is untyped
         self.columns.put(row.user_id, row)
         for account in row.accounts.values():
             self.rungs[row.user_id, account.account_id] = account.margin.rung
-            at = [frame.since_ms + self.config.settle_ms_max for frame in account.frames]
-            at += [account.margin.cooldown_until_ms] if account.margin.cooldown_until_ms > now_ms() else []
-            for deadline in at:
-                heapq.heappush(self._deadlines, (deadline, row.user_id))
+            if account.margin.cooldown_until_ms > now_ms():
+                heapq.heappush(self._deadlines, (account.margin.cooldown_until_ms, row.user_id))
+        if (deadline := settling_deadline(row, self.room.policy)) is not None:
+            heapq.heappush(self._deadlines, (deadline, row.user_id))
 
     def _moved(self, instruments: set[str]) -> None:
         began = time.perf_counter()

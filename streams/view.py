@@ -1,6 +1,6 @@
 """What a worker shows: rows for the inspection pages, figures for the metrics, samples for the watchdog."""
 
-import bisect
+import itertools
 import time
 from collections import Counter, defaultdict
 from typing import Any
@@ -54,17 +54,16 @@ class View:
 
     def users(self, after: str, limit: int) -> list[User]:
         """The first `limit` owned rows behind `after`, by user id."""
-        found = sorted(key.decode() for number in self.accounts.owned() for key in self.accounts.keys(number))
-        names = found[bisect.bisect_right(found, after) :][:limit]
-        return [row for name in names if (row := self.user(name)) is not None]
+        names = sorted(name for number in self.accounts.owned() for key in self.accounts.keys(number) if (name := key.decode()) > after)
+        rows = (self.user(name) for name in names)
+        return list(itertools.islice((row for row in rows if row is not None), limit))
 
     def owner(self, user_id: str) -> str | None:
-        """Base URL of the worker that owns the user; None where it is this one or nobody is known."""
+        """Base URL of the worker that owns the user; None where it is this one. LookupError where nobody is known."""
         number = self.partition(user_id)
         if number in self.accounts.parts:
             return None
-        url = self.app.assignor._tps_url.get(TP(self.accounts.changelog_topic_name, number))
-        return None if url is None else str(url).rstrip("/")
+        return str(self.app.assignor._tps_url[TP(self.accounts.changelog_topic_name, number)]).rstrip("/")
 
     def peers(self) -> list[str]:
         """Base URLs of all other workers."""
@@ -74,7 +73,8 @@ class View:
     def figures(self) -> Figures:
         """Counts over the owned partitions."""
         kinds: Counter[str] = Counter(user_parts(user)[0] for user in {user for user, _ in self.checks.rungs})
-        return {"users": dict(kinds), "symbols": {"processed": self.checks.counts["price_passes"]},
+        dirty: Counter[str] = Counter(user_parts(user)[0] for user, _ in self.checks.waiting)
+        return {"users": dict(kinds), "dirty_users": dict(dirty), "symbols": {"processed": self.checks.counts["price_passes"]},
                 "uptime": {"seconds": int(time.monotonic() - self._began_s)}}
 
     def dirty(self, user_type: str, limit: int) -> list[str]:
@@ -114,6 +114,8 @@ class View:
         self._rise("rows", METRICS.flush_rows, sum(ledger.writer.rows_written for ledger in ledgers))
         self._rise("bytes", METRICS.changelog_bytes, sum(ledger.writer.bytes_written for ledger in ledgers))
         self._rise("stale", METRICS.stale_rows, sum(ledger.stale_rows for ledger in ledgers))
+        METRICS.lag.clear()
+        METRICS.committed_offset.clear()
         for tp, (lag, committed) in self.progress().items():
             METRICS.lag.labels(tp.topic, tp.partition).set(lag)
             METRICS.committed_offset.labels(tp.topic, tp.partition).set(committed)
