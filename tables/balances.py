@@ -22,10 +22,7 @@ def fold(draft: Draft, event: UserDataBalanceUpdateEvent) -> None:
     if meta.HasField("snapshot_end"):
         _end_snapshot(draft, before, event)
         return
-    account = before
-    rows = snapshots.mention(before.snapshot_rows, draft.fact.topic, meta.snapshot_id, event.asset)
-    if rows != before.snapshot_rows:
-        account = replace(account, snapshot_rows=rows)
+    account = snapshots.mention(before, draft.fact.topic, meta.snapshot_id, event.asset)
     account, fresh = _take(draft, account, event)
     account = see_part(draft, account, meta, fresh=fresh)
     if account is not before:

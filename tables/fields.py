@@ -162,6 +162,7 @@ def _check_report(report: LiquidationReport) -> None:
 def _check_texts(message: Message, prefix: str) -> None:
     for field, value in message.ListFields():
         name = prefix + field.name
+        values: list[object]
         if isinstance(value, _MAPS):
             values = [*value.keys(), *value.values()]
         else:

@@ -11,11 +11,12 @@ from tables.draft import anomaly
 from tables.policy import Policy
 from tables.positions import side_of
 from tables.rows import ClosedOrder, Fact, Folded, Order, Orders, Output
-from tables.snapshots import forget, gone, mention, mentioned
+from tables.snapshots import forget, gone, mentioned, noted
 from tables.versions import newer, version_of
 
 _RANKS = {2: 2, 3: 5, 4: 4, 5: 4, 6: 4, 7: 4, 9: 1, 10: 4}  # by OrderStatus; from 4 on an order has ended
 _ENDED = 4
+_ENDED_MARK = "."  # stands among a snapshot's rows once it has ended: an end is told once
 _STATUSES = {number: name for name, number in OrderStatus.items() if number}
 _SIDES = {number: name for name, number in Side.items() if number}
 
@@ -55,9 +56,9 @@ def order_key(event: UserDataOrderUpdateEvent) -> str:
 def _take(row: Orders, fact: Fact, event: UserDataOrderUpdateEvent, policy: Policy) -> Orders:
     key, version = order_key(event), version_of(event.meta)
     topic = _topic(fact, event.meta.account_id)
-    rows = mention(row.snapshot_rows, topic, event.meta.snapshot_id, key)
-    if rows != row.snapshot_rows:
-        row = replace(row, snapshot_rows=rows)
+    if event.meta.snapshot_id and not _has_ended(row, topic, event.meta.snapshot_id):
+        rows = noted(row.snapshot_rows, topic, event.meta.snapshot_id, key)
+        row = row if rows is row.snapshot_rows else replace(row, snapshot_rows=rows)
     known = row.orders.get(key)
     said = bool(event.status or event.status_raw)
     if any(entry.order == key for entry in row.closed) or (known is None and not said) or (event.fill.lite and not said):
@@ -98,12 +99,13 @@ def _close(row: Orders, entry: ClosedOrder, policy: Policy) -> Orders:
 def _end_snapshot(row: Orders, fact: Fact, event: UserDataOrderUpdateEvent, policy: Policy) -> tuple[Orders, tuple[Output, ...]]:
     """Closes what the snapshot did not mention; where rows are missing an anomaly asks for another and nothing is closed."""
     meta, topic = event.meta, _topic(fact, event.meta.account_id)
+    if _has_ended(row, topic, meta.snapshot_id):
+        return row, ()
     items = mentioned(row.snapshot_rows, topic, meta.snapshot_id)
     expected, scope = meta.snapshot_end.rows_of_this_topic, meta.snapshot_end.scope_product
-    after = replace(row, snapshot_rows=forget(row.snapshot_rows, topic)) if row.snapshot_rows else row
+    rows = noted(forget(row.snapshot_rows, topic, meta.snapshot_id), topic, meta.snapshot_id, _ENDED_MARK)
+    after = replace(row, snapshot_rows=rows)
     if len(items) != expected:
-        if not items:  # told before, or a repeat of an end: `snapshot_rows` cannot tell which, and both remove nothing
-            return row, ()
         detail = f"{fact.topic} {meta.snapshot_id!r}: expected {expected} rows, was {len(items)}"
         return after, (anomaly(fact, "orders_snapshot_incomplete", meta.account_id, detail),)
     for key, order in row.orders.items():
@@ -111,6 +113,10 @@ def _end_snapshot(row: Orders, fact: Fact, event: UserDataOrderUpdateEvent, poli
         if mine and key not in items and gone(order.version, order.updated_ms, meta):
             after = _close(after, ClosedOrder(key, _ENDED, meta.snapshot_end.as_of_ms), policy)
     return after, ()
+
+
+def _has_ended(row: Orders, topic: str, snapshot_id: str) -> bool:
+    return _ENDED_MARK in mentioned(row.snapshot_rows, topic, snapshot_id)
 
 
 def _topic(fact: Fact, account_id: str) -> str:

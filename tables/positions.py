@@ -35,8 +35,7 @@ def fold(draft: Draft, event: UserDataPositionUpdateEvent) -> None:
     else:
         position = _position(event)
         item = position_key(position.instrument, position.side, position.position_id)
-        rows = snapshots.mention(before.snapshot_rows, draft.fact.topic, meta.snapshot_id, item)
-        account = before if rows is before.snapshot_rows or rows == before.snapshot_rows else replace(before, snapshot_rows=rows)
+        account = snapshots.mention(before, draft.fact.topic, meta.snapshot_id, item)
         known = before.positions.get(item)
         fresh = newer(version, known.version if known else before.removed.get(item))
         if fresh:

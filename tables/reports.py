@@ -57,10 +57,10 @@ def fold_margin_call(draft: Draft, event: UserDataMarginCallEvent) -> None:
         _end(draft, before, meta)
         return
     found = set_at(before, "margin_call", version_of(meta))
-    rows = snapshots.mention(before.snapshot_rows, draft.fact.topic, meta.snapshot_id, str(meta.part_index))
-    account = replace(found or before, venue_margin_call=bool(found) or before.venue_margin_call, snapshot_rows=rows)
+    account = replace(found, venue_margin_call=True) if found else before
+    account = snapshots.mention(account, draft.fact.topic, meta.snapshot_id, f"{meta.receive_seq}.{meta.part_index}")
     account = see_part(draft, account, meta, fresh=found is not None)
-    if account != before:
+    if account is not before:
         close(draft, before, account)
     if found:
         detail = f"level {event.level_raw or 'MARGIN_CALL'!r}, {len(event.positions)} positions, ratio {event.account_margin_ratio or 'unsaid'}"
@@ -86,7 +86,9 @@ def _clear(draft: Draft, before: Account, event: UserDataOrderUpdateEvent) -> No
         _end(draft, before, meta)
         return
     item = f"{event.symbol}/{event.order_id or event.algo_id}"
-    draft.put(replace(before, snapshot_rows=snapshots.mention(before.snapshot_rows, draft.fact.topic, meta.snapshot_id, item)))
+    account = snapshots.mention(before, draft.fact.topic, meta.snapshot_id, item)
+    if account is not before:
+        draft.put(account)
 
 
 def _end(draft: Draft, before: Account, meta: EventMeta) -> None:

@@ -31,9 +31,7 @@ def fold(draft: Draft, event: UserDataAccountConfigEvent) -> None:
     name, changed = _changed(before, event)
     found = set_at(before, name, version_of(meta)) if name else None
     account = replace(changed, config_versions=found.config_versions) if found else before
-    rows = snapshots.mention(before.snapshot_rows, draft.fact.topic, meta.snapshot_id, name)
-    if rows != before.snapshot_rows:
-        account = replace(account, snapshot_rows=rows)
+    account = snapshots.mention(account, draft.fact.topic, meta.snapshot_id, name)
     account = see_part(draft, account, meta, fresh=found is not None)
     if account is not before:
         close(draft, before, account)

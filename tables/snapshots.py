@@ -10,24 +10,31 @@ from tables.rows import Account, Version
 from tables.versions import version_of
 
 
-def mention(rows: dict[str, int], topic: str, snapshot_id: str, item: str) -> dict[str, int]:
-    """Notes a row of a snapshot; one that never ended is forgotten when the next begins."""
-    if not snapshot_id:
+def mention(account: Account, topic: str, snapshot_id: str, item: str) -> Account:
+    """The account with a row of a snapshot noted; a snapshot that has ended takes no more."""
+    if not snapshot_id or f"{topic}/{snapshot_id}" in account.mark_versions:
+        return account
+    rows = noted(account.snapshot_rows, topic, snapshot_id, item)
+    return account if rows is account.snapshot_rows else replace(account, snapshot_rows=rows)
+
+
+def noted(rows: dict[str, int], topic: str, snapshot_id: str, item: str) -> dict[str, int]:
+    """Rows with one more; a snapshot that never ended is forgotten when the next begins."""
+    own = f"{topic}|{snapshot_id}|"
+    if own + item in rows:
         return rows
-    own = f"{topic}/{snapshot_id}/"
-    kept = {name: count for name, count in rows.items() if name.startswith(own) or not name.startswith(topic + "/")}
-    return kept | {own + item: 1}
+    return {name: count for name, count in rows.items() if name.startswith(own) or not name.startswith(topic + "|")} | {own + item: 1}
 
 
 def mentioned(rows: dict[str, int], topic: str, snapshot_id: str) -> set[str]:
     """The items of a snapshot that were seen."""
-    own = f"{topic}/{snapshot_id}/"
+    own = f"{topic}|{snapshot_id}|"
     return {name[len(own):] for name in rows if name.startswith(own)}
 
 
-def forget(rows: dict[str, int], topic: str) -> dict[str, int]:
-    """Without what was noted of a topic's snapshots."""
-    return {name: count for name, count in rows.items() if not name.startswith(topic + "/")}
+def forget(rows: dict[str, int], topic: str, snapshot_id: str) -> dict[str, int]:
+    """Without what was noted of a snapshot."""
+    return {name: count for name, count in rows.items() if not name.startswith(f"{topic}|{snapshot_id}|")}
 
 
 def end(draft: Draft, account: Account, meta: EventMeta) -> tuple[Account, set[str] | None]:
@@ -39,7 +46,7 @@ def end(draft: Draft, account: Account, meta: EventMeta) -> tuple[Account, set[s
     if name in account.mark_versions:
         return account, None
     items = mentioned(account.snapshot_rows, topic, meta.snapshot_id)
-    rows = forget(account.snapshot_rows, topic)
+    rows = forget(account.snapshot_rows, topic, meta.snapshot_id)
     expected = meta.snapshot_end.rows_of_this_topic
     if len(items) != expected:
         draft.anomaly("snapshot_incomplete", account.account_id, f"{topic} {meta.snapshot_id!r}: expected {expected} rows, was {len(items)}")
