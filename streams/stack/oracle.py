@@ -1,10 +1,10 @@
 """An independent fold of the facts, naive on purpose: what balances and positions must be, without the engine's code."""
 
 from collections.abc import Iterable
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
 
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from schemas import engine_pb2 as engine
 from schemas import user_data_pb2 as data
@@ -23,12 +23,18 @@ class Expected(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """A record as it lies in a topic."""
+    """A record as it lies in a topic; `timestamp` in ms."""
 
     topic: str
+    partition: int
     offset: int
-    key: str
+    timestamp: int
+    key: bytes
     value: bytes
+
+    @property
+    def user(self) -> str:
+        return self.key.decode(errors="replace")
 
 
 class _Told(NamedTuple):
@@ -91,11 +97,13 @@ class Oracle:
     def take(self, record: Seen) -> None:
         """Note one record; what cannot be read is left out, as it must not change anything."""
         try:
-            message = topics.BY_NAME[record.topic].message.FromString(record.value)  # type: ignore[attr-defined]
-        except DecodeError:
+            self._take(record, topics.BY_NAME[record.topic].message.FromString(record.value))  # type: ignore[attr-defined]
+        except (DecodeError, InvalidOperation, ValueError):
             return
+
+    def _take(self, record: Seen, message: Message) -> None:
         if isinstance(message, engine.WalletDelta):
-            self._book(record.key).delta(message)
+            self._book(record.user).delta(message)
         elif isinstance(message, data.UserDataOrderUpdateEvent):
             self._order(record, message)
         elif isinstance(message, engine.Liquidation):
@@ -103,7 +111,7 @@ class Oracle:
         elif isinstance(message, data.UserDataBalanceUpdateEvent | data.UserDataPositionUpdateEvent):
             self._tell(record, message)
         if record.topic == topics.ACCOUNT_UPDATES:
-            self.users.add(record.key)
+            self.users.add(record.user)
 
     def expected(self) -> dict[str, dict[str, Expected]]:
         """By user and account."""
@@ -131,7 +139,7 @@ class Oracle:
         side = {data.LONG: "LONG", data.SHORT: "SHORT"}.get(event.position_side, "BOTH")
         fill = Fill(record.offset, f"house:{event.symbol}/{side}", Decimal(event.fill.qty) * sign, Decimal(event.fill.price),
                     Decimal(event.fill.fee or "0"), event.fill.fee_asset or "USD")
-        self._book(record.key).fill(int(event.meta.exchange_seq), fill)
+        self._book(record.user).fill(int(event.meta.exchange_seq), fill)
 
     def _step(self, message: engine.Liquidation) -> None:
         kind = message.WhichOneof("event")
@@ -148,7 +156,7 @@ class Oracle:
 
     def _tell(self, record: Seen, event: data.UserDataBalanceUpdateEvent | data.UserDataPositionUpdateEvent) -> None:
         meta = event.meta
-        venue = self._venues.setdefault((record.key, meta.account_id), _Venue())
+        venue = self._venues.setdefault((record.user, meta.account_id), _Venue())
         if meta.HasField("snapshot_end"):
             venue.end(record.topic, meta)
         elif isinstance(event, data.UserDataBalanceUpdateEvent):

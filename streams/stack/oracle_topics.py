@@ -1,0 +1,42 @@
+"""Whole topics, read from the beginning to their present end without a group."""
+
+from collections.abc import Iterable
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from streams.stack.oracle import Seen
+
+
+async def read_topics(bootstrap: str, names: Iterable[str]) -> dict[str, list[Seen]]:
+    """By topic, every record up to the end offsets at the call, in the order of offsets within each partition; nulls left out."""
+    wanted = list(names)
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, max_partition_fetch_bytes=4_194_304,
+                                fetch_max_wait_ms=20)
+    await consumer.start()
+    found: dict[str, list[Seen]] = {name: [] for name in wanted}
+    try:
+        await consumer.topics()
+        assigned = [TopicPartition(name, number) for name in wanted for number in sorted(consumer.partitions_for_topic(name) or ())]
+        consumer.assign(assigned)
+        await consumer.seek_to_beginning(*assigned)
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(assigned)
+        while waiting := [partition for partition in assigned if await consumer.position(partition) < ends[partition]]:
+            for partition, records in (await consumer.getmany(*waiting, timeout_ms=500, max_records=20_000)).items():
+                found[partition.topic] += [Seen(partition.topic, partition.partition, record.offset, record.timestamp, record.key or b"",
+                                                record.value) for record in records if record.value is not None and record.offset < ends[partition]]
+    finally:
+        await consumer.stop()
+    return found
+
+
+async def end_offsets(bootstrap: str, names: Iterable[str]) -> dict[TopicPartition, int]:
+    """The end offset of every partition of the topics."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        await consumer.topics()
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(
+            [TopicPartition(name, number) for name in names for number in sorted(consumer.partitions_for_topic(name) or ())])
+        return ends
+    finally:
+        await consumer.stop()
