@@ -1,0 +1,48 @@
+"""From a row to what the law judges: the book of an account, its thresholds, and its figures as the row keeps them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from agents.risk.law import Book, Evaluation
+from agents.risk.ladder import worst_pool
+from agents.risk.rules import Group, Thresholds
+from tables.rows import Account, Figures, Orders, User
+
+FALLBACK_LEVERAGE = Decimal(100)  # of an FX account whose user and group name none
+_PLACES = Decimal(1).scaleb(-12)
+
+
+def book_of(user: User, account: Account, group: Group, orders: Orders | None) -> Book:
+    """The account as the law sees it; its open orders from the other ledger, where given."""
+    own = tuple(order for _, order in sorted(orders.orders.items()) if order.account_id == account.account_id) if orders else ()
+    balances = {asset: balance.wallet_balance for asset, balance in account.balances.items()}
+    leverage = user.profile.leverage or group.leverage or (FALLBACK_LEVERAGE if account.model == "mt5" else None)
+    return Book(account.model, account.currency, balances, account.positions, own, leverage, account.leverages)
+
+
+def thresholds_for(account: Account, group: Group) -> Thresholds:
+    """The group's thresholds for the account's model; who opted into `auto_reduce` is liquidated there, before the venue would."""
+    found = group.thresholds_of(account.model)
+    if not account.auto_reduce or found.auto_reduce is None:
+        return found
+    calls = min if found.mode == "ratio" else max
+    return replace(found, liquidation=found.auto_reduce, margin_call=calls(found.margin_call, found.auto_reduce))
+
+
+def figures_of(evaluation: Evaluation, thresholds: Thresholds) -> Figures:
+    """Figures in the account's currency, to 12 decimals; the ratio is the worst pool's."""
+    worst = worst_pool(evaluation, thresholds)
+    ratio = worst.ratio if worst and thresholds.mode != "money" else None
+    return Figures(*(rounded(number) for number in (evaluation.equity, evaluation.initial_margin, evaluation.maintenance_margin,
+                                                    evaluation.free_margin, evaluation.unrealised_pnl)),
+                   margin_ratio=None if ratio is None else rounded(ratio),
+                   margin_level_pct=None if evaluation.level_pct is None else rounded(evaluation.level_pct))
+
+
+def rounded(number: Decimal) -> Decimal:
+    """At most 12 decimals: a quotient must not outgrow what a row can be read back from."""
+    exponent = number.as_tuple().exponent
+    return number.quantize(_PLACES) if isinstance(exponent, int) and exponent < -12 else number
