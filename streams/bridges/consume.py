@@ -23,12 +23,18 @@ _BACKOFF_FIRST_S, _BACKOFF_MAX_S = 0.05, 5.0
 class Record(Protocol):
     """What a handler sees of a record; the client's own record has these and more."""
 
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
 
 
 Batch = Sequence[Record]

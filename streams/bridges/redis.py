@@ -142,7 +142,7 @@ def _readable(batch: Batch) -> list[tuple[Record, UserState]]:
 def cache_of(state: UserState) -> Cache:
     """What Redis holds of `state`; raises `BadNumber`."""
     profile, account = state.profile, house(state)
-    balance = account.balances[account.currency] if account.currency in account.balances else None
+    balance = account.balances.get(account.currency)
     config = {
         **profile.fields, "wallet_balance": say(wallet_balance(state)), "margin": say(used_margin(state)), "net_profit": say(net_profit(state)),
         "last_balance_update": moment((balance.updated_ms if balance else 0) or state.updated_ms), "group": profile.group or "standard",

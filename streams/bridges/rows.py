@@ -10,6 +10,7 @@ from schemas.engine_pb2 import AccountState, Liquidation, MarginCall, OrdersStat
 from schemas.money import parse, say
 from schemas.user_data_pb2 import OrderStatus, PositionSide, Side, UserDataOrderUpdateEvent
 from streams.bridges.states import currency_of, house, net_profit, used_margin, wallet_balance
+from tables.orders import order_key
 from tables.rows import NORMAL, RUNG_NAMES
 
 Row = dict[str, object]
@@ -66,12 +67,12 @@ def _account_rows(state: UserState, account_id: str, account: AccountState) -> K
 def book_rows(state: OrdersState) -> Kinds:
     """The rows of a user's open orders: `books`, `orders`."""
     yield "books", {"user_key": state.user_id, "generation": state.generation, "version": state.version, "updated_ms": state.updated_ms}
-    for order in state.orders.values():
+    for key, order in state.orders.items():
         venue, symbol = keys.instrument_parts(order.instrument)
         yield "orders", {
-            "user_key": state.user_id, "account_id": order.account_id, "venue": venue, "symbol": symbol, "order_id": order.order_id,
-            "client_order_id": order.client_order_id, "side": order.side, "position_side": order.position_side,
-            "order_type": order.order_type, "quantity": amount(order.quantity, "quantity"),
+            "user_key": state.user_id, "account_id": order.account_id, "venue": venue, "symbol": symbol,
+            "order_id": key.removeprefix(f"{order.account_id}/{order.instrument}/"), "client_order_id": order.client_order_id,
+            "side": order.side, "position_side": order.position_side, "order_type": order.order_type, "quantity": amount(order.quantity, "quantity"),
             "filled_quantity": amount(order.filled_quantity, "filled_quantity"), "price": amount(order.price, "price"),
             "average_price": amount(order.average_price, "average_price"), "stop_price": amount(order.stop_price, "stop_price"),
             "status": order.status, "reduce_only": order.reduce_only, "updated_ms": order.updated_ms or state.updated_ms}
@@ -82,7 +83,7 @@ def order_update_rows(event: UserDataOrderUpdateEvent, user: str, time_ms: int) 
     if event.meta.HasField("snapshot_end"):
         return
     base: Row = {"user_key": user, "account_id": event.meta.account_id or keys.HOUSE, "venue": keys.venue_name(event.meta.exchange),
-                 "symbol": event.symbol, "order_id": event.order_id or event.algo_id, "side": _name(Side, event.side)}
+                 "symbol": event.symbol, "order_id": _order_ident(event), "side": _name(Side, event.side)}
     happened_ms = event.meta.transaction_time_ms or event.meta.event_time_ms or time_ms
     if event.status in _ENDED and base["order_id"]:
         yield "ended_orders", {
@@ -98,6 +99,12 @@ def order_update_rows(event: UserDataOrderUpdateEvent, user: str, time_ms: int) 
             "fee": amount(fill.fee, "fee"), "fee_asset": fill.fee_asset or None, "realised_pnl": amount(fill.realized_pnl, "realized_pnl"),
             "is_maker": fill.is_maker if fill.HasField("is_maker") else None, "lite": fill.lite,
             "created_ms": fill.trade_time_ms or happened_ms}
+
+
+def _order_ident(event: UserDataOrderUpdateEvent) -> str:
+    # What the ledger of open orders calls it: conditional orders count in a series of their own.
+    account, instrument = event.meta.account_id, keys.instrument_key(keys.venue_name(event.meta.exchange), event.symbol)
+    return order_key(event).removeprefix(f"{account}/{instrument}/")
 
 
 def _name(enum: object, number: int) -> str:

@@ -15,8 +15,9 @@ import msgspec
 import psycopg
 import pytest
 from confluent_kafka import KafkaException, Producer
-from confluent_kafka.admin import AdminClient, NewTopic
-from psycopg.conninfo import conninfo_to_dict
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from schemas.engine_pb2 import UserState
 from streams import topics
@@ -24,6 +25,7 @@ from streams.bridges import postgres
 from streams.bridges import redis as redis_bridge
 from streams.bridges.compare import canonical_cache, canonical_state, differences, postgres_rows, redis_rows
 from streams.bridges.consume import Batch, Mirror, Status, consume
+from streams.bridges.migrate import migrate
 from streams.config import Config
 from streams.stack import process
 from streams.stack.redis import start_redis
@@ -83,8 +85,8 @@ class Processes:
         self.running: list[subprocess.Popen[bytes]] = []
 
     def start(self, name: str, config: Config) -> subprocess.Popen[bytes]:
-        code = f"import msgspec,sys; from streams.config import Config; from streams.bridges.{name} import main; " \
-               "main(msgspec.json.decode(sys.argv[1], type=Config))"
+        code = (f"import msgspec, sys; from streams.config import Config; from streams.bridges.{name} import main;"
+                f"main(msgspec.json.decode(sys.argv[1], type=Config))")
         child = subprocess.Popen([sys.executable, "-c", code, msgspec.json.encode(config).decode()], cwd=Path(__file__).parents[2],
                                  env={**os.environ, "PYTHONUNBUFFERED": "1"})
         self.running.append(child)
@@ -187,6 +189,23 @@ def drop_connections(dsn: str) -> None:
     with psycopg.connect(dsn) as connection:
         connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()",
                            [conninfo_to_dict(dsn)["dbname"]])
+
+
+async def test_a_postgres_that_is_not_there_yet_is_waited_for(config: Config, bridges_dsn: str) -> None:
+    absent = msgspec.structs.replace(config, postgres_dsn=make_conninfo(bridges_dsn, dbname="late"))
+    stop, status = asyncio.Event(), Status("postgres")
+    running = asyncio.create_task(postgres.serve(absent, status, stop))
+    try:
+        await asyncio.to_thread(send, config, states_of("late", 1))
+        await asyncio.sleep(0.5)
+        assert not status.ready and not running.done()
+        with psycopg.connect(bridges_dsn, autocommit=True) as connection:
+            connection.execute("CREATE DATABASE late")
+        await asyncio.to_thread(migrate, absent.postgres_dsn)  # while the bridge may be doing the same
+        await asyncio.to_thread(until, lambda: in_postgres(absent, states_of("late", 1)))
+    finally:
+        stop.set()
+        await asyncio.wait_for(running, 20)
 
 
 async def test_an_error_that_is_no_absence_stops_the_bridge_uncommitted(config: Config) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import psycopg
 import pytest
 
-from schemas.engine_pb2 import Liquidation, MarginCall, Transaction
-from schemas.user_data_pb2 import OrderStatus, UserDataOrderUpdateEvent
+from schemas.engine_pb2 import MARGIN_CALL, NORMAL, Liquidation, MarginCall, Transaction
+from schemas.user_data_pb2 import BINANCE_USDM, BOTH, BUY, OrderStatus, UserDataOrderUpdateEvent
 from streams import topics
 from streams.bridges.compare import canonical_orders, canonical_state, differences, postgres_orders, postgres_rows
 from streams.bridges.postgres import Postgres
@@ -134,8 +134,8 @@ def test_open_orders_follow_their_state(dsn: str) -> None:
 
 
 def order_update(order_id: str, status: "OrderStatus", trade: str = "", time_ms: int = 1_700_000_005_000) -> UserDataOrderUpdateEvent:
-    event = UserDataOrderUpdateEvent(symbol="BTCUSDT", order_id=order_id, status=status, side=1, position_side=1)
-    event.meta.user_id, event.meta.account_id, event.meta.exchange, event.meta.transaction_time_ms = "live:123", "x1", 1, time_ms
+    event = UserDataOrderUpdateEvent(symbol="BTCUSDT", order_id=order_id, status=status, side=BUY, position_side=BOTH)
+    event.meta.user_id, event.meta.account_id, event.meta.exchange, event.meta.transaction_time_ms = "live:123", "x1", BINANCE_USDM, time_ms
     if trade:
         event.fill.trade_id, event.fill.qty, event.fill.price, event.fill.fee = trade, "2", "50000", "0.4"
     return event
@@ -156,6 +156,15 @@ def test_an_end_keeps_what_only_the_open_order_knew(dsn: str) -> None:
     assert ask(dsn, "SELECT quantity::text, price::text, status FROM orders") == [("2", "50000", "CANCELED")]
 
 
+def test_a_conditional_order_ends_under_the_name_it_was_open_under(dsn: str) -> None:
+    book = orders_state("algo-7", "7")
+    book.orders["x1/binance_usdm:BTCUSDT/algo-7"].order_id = "7"
+    end = order_update("7", OrderStatus.EXPIRED)
+    end.is_algo = True
+    write(dsn, [sent(book, topics.ORDER_STATES)], [sent(end, topics.ORDER_UPDATES, "live:123")])
+    assert ask(dsn, "SELECT order_id, status FROM orders ORDER BY 1") == [("7", "NEW"), ("algo-7", "EXPIRED")]
+
+
 def test_a_full_fill_replaces_its_early_notice_and_never_back(dsn: str) -> None:
     lite, full = order_update("a", OrderStatus.NEW, "t1"), order_update("a", OrderStatus.NEW, "t1")
     lite.fill.lite, lite.fill.fee = True, ""
@@ -165,7 +174,7 @@ def test_a_full_fill_replaces_its_early_notice_and_never_back(dsn: str) -> None:
 
 
 def test_history_is_there_once_however_often_it_is_read(dsn: str) -> None:
-    call = MarginCall(id="live:123/house/1/t1", user_id="live:123", account_id="house", before=1, after=3, episode=1, transition=1)
+    call = MarginCall(id="live:123/house/1/t1", user_id="live:123", account_id="house", before=NORMAL, after=MARGIN_CALL, episode=1, transition=1)
     call.figures.equity = "90"
     step = Liquidation(id="live:123/house/1/s1", user_id="live:123", account_id="house", episode=1, step=1, time_ms=1_700_000_000_000)
     step.step_ordered.action, step.step_ordered.instrument, step.step_ordered.quantity = "close", "house:EURUSD", "1"

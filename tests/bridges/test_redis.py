@@ -9,7 +9,7 @@ import pytest
 import redis
 import redis.asyncio
 
-from schemas.engine_pb2 import UserState
+from schemas.engine_pb2 import NORMAL, UserState
 from streams.bridges import keys, scripts
 from streams.bridges.compare import canonical_cache, differences, redis_rows
 from streams.bridges.redis import AWAY, Bridge, moment
@@ -37,7 +37,7 @@ def client_of(url: str) -> "redis.Redis":
 
 def judged(state: UserState, equity: str = "90") -> UserState:
     house = state.accounts["house"]
-    house.margin.rung, house.margin.since_ms = 1, 1_705_314_600_000
+    house.margin.rung, house.margin.since_ms = NORMAL, 1_705_314_600_000
     house.margin.figures.equity, house.margin.figures.initial_margin, house.margin.figures.free_margin = equity, "40", "50"
     house.margin.figures.margin_level_pct, house.margin.figures.unrealised_pnl = "225", "-10"
     return state
