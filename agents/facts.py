@@ -61,7 +61,7 @@ class Facts:
         if isinstance(found, Unreadable):
             return row, ()
         folded = orders.fold_orders(row, found, self.reading.policy)
-        assert isinstance(folded.row, Orders)  # noqa: S101 - invariant of the fold
+        assert isinstance(folded.row, Orders)
         return folded.row, folded.outputs
 
     def _reject(self, row: User | None, record: Any, found: Unreadable) -> tuple[User | None, Iterable[Output]]:
@@ -87,5 +87,5 @@ class Facts:
 
 
 def _user(folded: Folded) -> User:
-    assert isinstance(folded.row, User)  # noqa: S101 - invariant of the fold
+    assert isinstance(folded.row, User)
     return folded.row

@@ -15,6 +15,7 @@ from schemas import engine_pb2 as pb
 from schemas.keys import partition_of
 from streams.config import Config
 from streams.engine.ledger import Ledger
+from streams.ops.metrics import METRICS
 from streams.prices import Prices, now_ms
 from streams.topics import LIQUIDATIONS, MARGIN_CALLS
 from tables.accounts import expire, settling_deadline
@@ -46,7 +47,11 @@ class Checks(Service):  # type: ignore[misc]  # mode is untyped
         self._wake = asyncio.Event()
         self._refill: list[int] = []
         self._reported: dict[tuple[str, str], int] = {}
+        self._changed: dict[str, User] = {}
+        self._ruled = room.prices.rules
         self._stale: set[str] = set()
+        self._seen: set[str] = set()
+        self._jumping: set[str] = set()
         self._deadlines: list[tuple[int, str]] = []
         self.counts: Counter[str] = Counter()
         self.rungs: dict[tuple[str, str], int] = {}
@@ -72,8 +77,8 @@ class Checks(Service):  # type: ignore[misc]  # mode is untyped
         self._wake.set()
 
     def put(self, key: bytes, row: User) -> None:
-        """Keep the columns in step with a changed row, and its deadlines."""
-        self.columns.put(row.user_id, row)
+        """Keep in step with a changed row: its rungs and deadlines now, its columns before the next price."""
+        self._changed[row.user_id] = row
         for account in row.accounts.values():
             self.rungs[row.user_id, account.account_id] = account.margin.rung
             if account.margin.cooldown_until_ms > now_ms():
@@ -81,15 +86,24 @@ class Checks(Service):  # type: ignore[misc]  # mode is untyped
         if (deadline := settling_deadline(row, self.room.policy)) is not None:
             heapq.heappush(self._deadlines, (deadline, row.user_id))
 
+    def _lay_columns(self) -> None:
+        """Bring the columns up to the rows and rules as they are now; many changes of a row cost one."""
+        if self._ruled is not self.room.prices.rules:
+            self._ruled = self.room.prices.rules
+            self.columns.ruled(self._ruled, now_ms())
+        for user, row in self._changed.items():
+            self.columns.put(user, row)
+        self._changed.clear()
+
     def _moved(self, instruments: set[str]) -> None:
         began = time.perf_counter()
+        self._lay_columns()
         back = instruments & self._stale
         self._stale -= back
         for user, account, badness in self.columns.touched(instruments, self.room.prices.book.marks):
             self.due(user, account, "price", badness)
         self._all_holders(instruments & self._unsteady(instruments) | back, "mark")
-        self.counts["price_passes"] += 1
-        self.price_s = time.perf_counter() - began
+        METRICS.price_update_seconds.observe(time.perf_counter() - began)
 
     def _unsteady(self, instruments: set[str]) -> set[str]:
         """Instruments whose holders may rest on `unknown`: first mark, jumping, or steady again."""
@@ -99,9 +113,6 @@ class Checks(Service):  # type: ignore[misc]  # mode is untyped
         self._seen |= instruments
         self._jumping = (self._jumping - instruments) | now
         return changed
-
-    _seen: set[str] = set()
-    _jumping: set[str] = set()
 
     def _all_holders(self, instruments: set[str], cause: str) -> None:
         for user, account in self.columns.holders(instruments) if instruments else ():
@@ -127,6 +138,7 @@ class Checks(Service):  # type: ignore[misc]  # mode is untyped
     def _lost(self, partition: int) -> None:
         for user in [user for user, _ in self.rungs if partition_of(user.encode(), self.config.partitions) == partition]:
             self.columns.drop(user)
+            self._changed.pop(user, None)
             for key in [key for key in self.rungs if key[0] == user]:
                 del self.rungs[key]
 
@@ -134,8 +146,8 @@ class Checks(Service):  # type: ignore[misc]  # mode is untyped
         """Fill the columns from recovered rows in slices, then check everything once."""
         while self._refill:
             partition = self._refill[0]
-            for at, key in enumerate(self.room.accounts.keys(partition)):
-                row = self.room.accounts.state(key, partition)
+            for at, key in enumerate(self.room.accounts.keys_of(partition)):
+                row = self.room.accounts.state_of(key, partition)
                 if row is not None:
                     self.put(key, row)
                     for account in row.accounts:
@@ -164,7 +176,7 @@ class Checks(Service):  # type: ignore[misc]  # mode is untyped
                         await asyncio.sleep(0.01)
         except asyncio.CancelledError:
             raise
-        except Exception as error:  # noqa: BLE001 - a worker that cannot check must not look alive
+        except Exception as error:
             await self.room.accounts.app.consumer.halt(error)
 
     def _slice(self) -> dict[tuple[str, int], list[tuple[bytes, bytes | None]]]:
@@ -184,11 +196,11 @@ class Checks(Service):  # type: ignore[misc]  # mode is untyped
     def _check(self, user: str, account: str, causes: list[str], reports: dict[tuple[str, int], list[tuple[bytes, bytes | None]]]) -> None:
         key = user.encode()
         partition = partition_of(key, self.config.partitions)
-        row = self.room.accounts.state(key, partition)
+        row = self.room.accounts.state_of(key, partition)
         if row is None or account not in row.accounts:
             return
         world = self.room.prices.world(self.room.accounts.fences(key, partition))
-        checked = check(row, account, world, causes, self.room.orders.state(key, partition))
+        checked = check(row, account, world, causes, self.room.orders.state_of(key, partition))
         if checked is None:  # settling: the fold that closes the frame asks again
             return
         for cause in causes:
@@ -221,6 +233,8 @@ class Checks(Service):  # type: ignore[misc]  # mode is untyped
             if not self.ready:
                 continue
             now = now_ms()
+            self._lay_columns()
+            self._all_holders({mark.instrument for mark in self.room.prices.book.settle(now, self.room.prices.rules)}, "mark")
             stale = {name for name, mark in self.room.prices.book.marks.items()
                      if self.room.prices.book.stale(mark, now, self.room.prices.rules, self.config.mark_stale_ms)}
             self._all_holders(stale - self._stale, "stale")
@@ -231,7 +245,7 @@ class Checks(Service):  # type: ignore[misc]  # mode is untyped
     def _expire(self, user: str, now: int) -> None:
         key = user.encode()
         partition = partition_of(key, self.config.partitions)
-        row = self.room.accounts.state(key, partition)
+        row = self.room.accounts.state_of(key, partition)
         if row is None:
             return
         folded = expire(row, now, self.room.policy)

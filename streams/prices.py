@@ -45,7 +45,7 @@ class Prices(Service):  # type: ignore[misc]  # mode is untyped
 
     def world(self, fences: dict[str, int]) -> World:
         """The arguments of a check, at the newest marks."""
-        return World(now_ms(), self.book.marks, self.rules, self.control, fences, self.config.mark_stale_ms)
+        return World(now_ms(), self.book.marks, self.rules, self.control, fences, self.config.mark_stale_ms, self.config.cooldown_ms)
 
     @Service.task
     async def _follow(self) -> None:
@@ -60,7 +60,7 @@ class Prices(Service):  # type: ignore[misc]  # mode is untyped
                 self._take(batches)
                 if not self.caught_up.is_set() and all([await consumer.position(tp) >= end for tp, end in ends.items()]):
                     self.caught_up.set()
-        except Exception as error:  # noqa: BLE001 - without prices and rules this worker must not go on
+        except Exception as error:
             await self.crash(error)
             raise
         finally:

@@ -44,17 +44,17 @@ class View:
 
     def user(self, user_id: str) -> User | None:
         """The row of `accounts`, where this worker owns it."""
-        found: User | None = self.accounts.state(user_id.encode(), self.partition(user_id))
+        found: User | None = self.accounts.state_of(user_id.encode(), self.partition(user_id))
         return found
 
     def orders(self, user_id: str) -> Orders | None:
         """The row of `orders`, where this worker owns it."""
-        found: Orders | None = self.order_rows.state(user_id.encode(), self.partition(user_id))
+        found: Orders | None = self.order_rows.state_of(user_id.encode(), self.partition(user_id))
         return found
 
     def users(self, after: str, limit: int) -> list[User]:
         """The first `limit` owned rows behind `after`, by user id."""
-        names = sorted(name for number in self.accounts.owned() for key in self.accounts.keys(number) if (name := key.decode()) > after)
+        names = sorted(name for number in self.accounts.owned() for key in self.accounts.keys_of(number) if (name := key.decode()) > after)
         rows = (self.user(name) for name in names)
         return list(itertools.islice((row for row in rows if row is not None), limit))
 
@@ -74,7 +74,7 @@ class View:
         """Counts over the owned partitions."""
         kinds: Counter[str] = Counter(user_parts(user)[0] for user in {user for user, _ in self.checks.rungs})
         dirty: Counter[str] = Counter(user_parts(user)[0] for user, _ in self.checks.waiting)
-        return {"users": dict(kinds), "dirty_users": dict(dirty), "symbols": {"processed": self.checks.counts["price_passes"]},
+        return {"users": dict(kinds), "dirty_users": dict(dirty), "symbols": {"processed": self.checks.room.prices.ticks},
                 "uptime": {"seconds": int(time.monotonic() - self._began_s)}}
 
     def dirty(self, user_type: str, limit: int) -> list[str]:

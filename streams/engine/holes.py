@@ -1,5 +1,7 @@
 """Holes in a source's offsets: read again once; nothing there is passed, a record there is a lost one."""
 
+import itertools
+
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.engine.transport import Bundle
@@ -15,7 +17,7 @@ def find_holes(bundle: Bundle, position: int | None) -> list[tuple[int, int]]:
     if position is not None and records[0].offset > position:
         holes.append((position, records[0].offset))
     if records[-1].offset - records[0].offset + 1 != len(records):
-        pairs = zip(records, records[1:], strict=False)
+        pairs = itertools.pairwise(records)
         holes += [(a.offset + 1, b.offset) for a, b in pairs if b.offset != a.offset + 1]
     return holes
 

@@ -151,7 +151,7 @@ class Ledger(Table):  # type: ignore[misc]  # faust's Table is untyped
 
     # ---- reading
 
-    def state(self, key: bytes, partition: int) -> Any:
+    def state_of(self, key: bytes, partition: int) -> Any:
         """The state of a row that is here, else None."""
         part = self.parts.get(partition)
         row = self._row(part, key) if part and part.recovered else None
@@ -166,7 +166,7 @@ class Ledger(Table):  # type: ignore[misc]  # faust's Table is untyped
         """Numbers of the partitions whose rows are here."""
         return [number for number, part in self.parts.items() if part.recovered]
 
-    def keys(self, partition: int) -> list[bytes]:
+    def keys_of(self, partition: int) -> list[bytes]:
         """Keys of the rows of an owned partition, without the row of the partition itself."""
         part = self.parts.get(partition)
         return [key for key in part.rows if key != STRAY] if part and part.recovered else []
@@ -224,5 +224,5 @@ class Ledger(Table):  # type: ignore[misc]  # faust's Table is untyped
             self.log.info("another rebalance began during recovery")
         except asyncio.CancelledError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, this worker must not go on
+        except Exception as error:
             await self.app.consumer.halt(error)

@@ -216,7 +216,7 @@ class Consumer(driver.Consumer):
             clean = False
             try:
                 clean = await asyncio.wait_for(self._settle(), self.transport.settle_timeout_s)
-            except Exception as error:  # noqa: BLE001 - the fence makes a missing commit harmless, whatever its reason
+            except Exception as error:
                 self.log.warning("commit before revoke failed, rows will be replayed: %r", error)
             for ledger in self._ledgers():
                 ledger.on_revoke(clean)

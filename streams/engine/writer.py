@@ -33,7 +33,7 @@ class GroupWriter:
             await self.wake.wait()
             try:
                 await self.flush()
-            except Exception as error:  # noqa: BLE001 - rows in doubt: whatever the reason, no commit may follow
+            except Exception as error:
                 await self.ledger.app.consumer.halt(error)
                 return
 
