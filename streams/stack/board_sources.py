@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from schemas.engine_pb2 import Liquidation, MarginCall, Rung
 from streams import topics
 from streams.config import Config
+from streams.stack.oracle_topics import partitions
 
 _LATENCY = "marginstream_mirror_latency_seconds"
 _TAILED = (topics.MARGIN_CALLS, topics.LIQUIDATIONS)
@@ -99,13 +100,8 @@ class Sources:
         self._session = aiohttp.ClientSession(timeout=_TIMEOUT)
         self._consumer = consumer = AIOKafkaConsumer(bootstrap_servers=self._config.kafka_bootstrap, enable_auto_commit=False)
         await consumer.start()
-        await consumer.topics()
-
-        def partitions(names: Iterable[str]) -> list[TopicPartition]:
-            return [TopicPartition(name, number) for name in names for number in sorted(consumer.partitions_for_topic(name) or ())]
-
-        self._offsets = partitions((*topics.ACCOUNT_SOURCES, topics.PRICE_TICKS, *_TAILED))
-        tailed = partitions(_TAILED)
+        self._offsets = partitions(self._config, (*topics.ACCOUNT_SOURCES, topics.PRICE_TICKS, *_TAILED))
+        tailed = partitions(self._config, _TAILED)
         consumer.assign(tailed)
         await consumer.seek_to_end(*tailed)
 

@@ -34,7 +34,7 @@ async def generate(config: Config, stop: asyncio.Event | None = None) -> None:
     """
     stop = stop or _stop_on_signals()
     start_ms = _now_ms()
-    first = await first_free_user(config.kafka_bootstrap)
+    first = await first_free_user(config)
     facts = Facts(config.seed, config.generator_users, first=first, source=f"{_SOURCE}{start_ms}", start_ms=start_ms)
     producer = AIOKafkaProducer(bootstrap_servers=config.kafka_bootstrap, acks="all", enable_idempotence=True, linger_ms=2,
                                 max_batch_size=131_072)
@@ -71,13 +71,12 @@ async def send(producer: AIOKafkaProducer, records: Iterable[Record]) -> None:
     await asyncio.gather(*waiting)
 
 
-async def first_free_user(bootstrap: str) -> int:
+async def first_free_user(config: Config) -> int:
     """The first user number no earlier run used: one past the highest among the account updates of generators."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(bootstrap_servers=config.kafka_bootstrap, enable_auto_commit=False)
     await consumer.start()
     try:
-        found = sorted(consumer.partitions_for_topic(topics.ACCOUNT_UPDATES) or await _partitions(consumer))
-        assigned = [TopicPartition(topics.ACCOUNT_UPDATES, number) for number in found]
+        assigned = [TopicPartition(topics.ACCOUNT_UPDATES, number) for number in range(config.partitions)]
         consumer.assign(assigned)
         ends = {partition: end for partition, end in (await consumer.end_offsets(assigned)).items() if end}
         await consumer.seek_to_beginning(*assigned)
@@ -88,11 +87,6 @@ async def first_free_user(bootstrap: str) -> int:
         return last + 1
     finally:
         await consumer.stop()
-
-
-async def _partitions(consumer: AIOKafkaConsumer) -> set[int]:
-    await consumer.topics()
-    return set(consumer.partitions_for_topic(topics.ACCOUNT_UPDATES) or ())
 
 
 def _number(key: bytes | None, value: bytes | None) -> int:

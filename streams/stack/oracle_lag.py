@@ -21,7 +21,7 @@ def groups(config: Config) -> tuple[str, ...]:
 
 async def lag(config: Config) -> dict[str, int]:
     """By group, the records behind its committed offsets; a source topic the engine never committed counts whole."""
-    ends = await end_offsets(config.kafka_bootstrap, [topic.name for topic in topics.ALL])
+    ends = await end_offsets(config, [topic.name for topic in topics.ALL])
     admin = AIOKafkaAdminClient(bootstrap_servers=config.kafka_bootstrap)
     await admin.start()
     try:
@@ -41,7 +41,7 @@ async def quiet(config: Config, seconds_max: float) -> str:
     before: dict[TopicPartition, int] = {}
     while True:
         behind = {group: count for group, count in (await lag(config)).items() if count}
-        ends = await end_offsets(config.kafka_bootstrap, _OUTPUTS)
+        ends = await end_offsets(config, _OUTPUTS)
         if not behind and ends == before:
             return ""
         if time.monotonic() > deadline:

@@ -4,19 +4,25 @@ from collections.abc import Iterable
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from streams import topics
+from streams.config import Config
 from streams.stack.oracle import Seen
 
 
-async def read_topics(bootstrap: str, names: Iterable[str]) -> dict[str, list[Seen]]:
+def partitions(config: Config, names: Iterable[str]) -> list[TopicPartition]:
+    """Every partition of the topics."""
+    return [TopicPartition(name, number) for name in names for number in range(topics.BY_NAME[name].partitions or config.partitions)]
+
+
+async def read_topics(config: Config, names: Iterable[str]) -> dict[str, list[Seen]]:
     """By topic, every record up to the end offsets at the call, in the order of offsets within each partition; nulls left out."""
     wanted = list(names)
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, max_partition_fetch_bytes=4_194_304,
+    consumer = AIOKafkaConsumer(bootstrap_servers=config.kafka_bootstrap, enable_auto_commit=False, max_partition_fetch_bytes=4_194_304,
                                 fetch_max_wait_ms=20)
     await consumer.start()
     found: dict[str, list[Seen]] = {name: [] for name in wanted}
     try:
-        await consumer.topics()
-        assigned = [TopicPartition(name, number) for name in wanted for number in sorted(consumer.partitions_for_topic(name) or ())]
+        assigned = partitions(config, wanted)
         consumer.assign(assigned)
         await consumer.seek_to_beginning(*assigned)
         ends: dict[TopicPartition, int] = await consumer.end_offsets(assigned)
@@ -29,14 +35,12 @@ async def read_topics(bootstrap: str, names: Iterable[str]) -> dict[str, list[Se
     return found
 
 
-async def end_offsets(bootstrap: str, names: Iterable[str]) -> dict[TopicPartition, int]:
+async def end_offsets(config: Config, names: Iterable[str]) -> dict[TopicPartition, int]:
     """The end offset of every partition of the topics."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(bootstrap_servers=config.kafka_bootstrap, enable_auto_commit=False)
     await consumer.start()
     try:
-        await consumer.topics()
-        ends: dict[TopicPartition, int] = await consumer.end_offsets(
-            [TopicPartition(name, number) for name in names for number in sorted(consumer.partitions_for_topic(name) or ())])
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions(config, names))
         return ends
     finally:
         await consumer.stop()

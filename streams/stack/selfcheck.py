@@ -35,7 +35,7 @@ async def _check(config: Config, user: str | None) -> list[str]:
     lines: list[str] = []
     for _ in range(_ATTEMPTS):
         moving = await quiet(config, max(deadline - time.monotonic(), 1.0))
-        read = await read_topics(config.kafka_bootstrap, _READ)
+        read = await read_topics(config, _READ)
         lines = [moving] * bool(moving) + compare_all(config, read, user)
         # A mark that goes stale while we read moves accounts to `unknown`: what differs must differ again when all is quiet.
         if not lines or time.monotonic() > deadline:
@@ -129,7 +129,7 @@ def _against_mirrors(config: Config, states: Mapping[str, UserState], orders: Ma
 
 def summary(config: Config) -> dict[str, int]:
     """Records by topic, and by rung how many accounts stand on it."""
-    read = asyncio.run(read_topics(config.kafka_bootstrap, (topics.ACCOUNT_STATES, *FACTS, topics.MARGIN_CALLS, topics.LIQUIDATIONS)))
+    read = asyncio.run(read_topics(config, (topics.ACCOUNT_STATES, *FACTS, topics.MARGIN_CALLS, topics.LIQUIDATIONS)))
     counts = Counter({name: len(records) for name, records in read.items()})
     states = {one.user: UserState.FromString(one.value) for one in read[topics.ACCOUNT_STATES]}
     counts["users"] = len(states)
