@@ -1,6 +1,7 @@
 """The commands of `marginstream`; each imports what it needs when it runs, so that all start fast."""
 
 import argparse
+import logging
 import sys
 from collections.abc import Callable, Sequence
 
@@ -26,13 +27,15 @@ def _down(options: argparse.Namespace, config: Config) -> int:
 
 
 def _status(_: argparse.Namespace, config: Config) -> int:
-    from streams.stack.supervisor import load_state, status
+    from streams.stack.supervisor import lines_to_paste, load_state, located, status
 
     rows = status(config)
     for name, living, text in rows:
         print(f"{name:<16} {'up' if living else 'DOWN':<5} {text}")
     for key, value in load_state(config).addresses.items() if rows else ():
         print(f"{key}={'***' if 'TOKEN' in key and value else value}")
+    for line in lines_to_paste(located(config)) if rows else ():
+        print(line)
     if not rows:
         print("nothing was started here")
     return 0 if rows and all(living for _, living, _ in rows) else 1
@@ -127,7 +130,8 @@ def parser() -> argparse.ArgumentParser:
     add("generator", _generator, "a seeded market and its users, written to the fact topics")
     add("inject", _inject, 'JSON lines {"key", "value"} from stdin to a topic').add_argument("topic")
     add("doctor", _doctor, "stack, topics, partitions, versions, lag; one line a check, exit 1 where one fails")
-    add("evaluate", _evaluate, "one account as JSON from stdin, its margin as JSON").add_argument("--lines", action="store_true", help="JSON lines")
+    evaluate = add("evaluate", _evaluate, "one account as JSON from stdin, its margin as JSON")
+    evaluate.add_argument("--lines", action="store_true", help="JSON lines in and out")
     add("check", _check, "consistency of row, Redis, Postgres and ledger; exit 1 on a difference").add_argument("user", nargs="?")
     return root
 
@@ -135,6 +139,8 @@ def parser() -> argparse.ArgumentParser:
 def main(words: Sequence[str] | None = None) -> int:
     """Exit status: 0, 1 on failure with one line on stderr, 2 on bad usage."""
     options = parser().parse_args(words)
+    if options.command not in ("worker", "bridge", "generator"):
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the one line on stderr is ours
     try:
         return int(options.run(options, load()))
     except (BadSetting, StackError) as error:

@@ -56,8 +56,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     generator_ticks_per_s: int = 200
 
 
-_POSITIVE = ("partitions", "workers", "replication", "generation", "session_timeout_s", "bundle_records_max", "commit_interval_s", "row_bytes_max",
-             "settle_ms_max", "gap_held_max", "mark_stale_ms", "check_slice_ms", "check_report_ms")
+_POSITIVE = ("partitions", "workers", "replication", "generation", "session_timeout_s", "bundle_records_max", "commit_interval_s",
+             "row_bytes_max", "settle_ms_max", "gap_held_max", "mark_stale_ms", "check_slice_ms", "check_report_ms")
 
 
 def load(environment: Mapping[str, str] | None = None, dotenv: Path | None = None) -> Config:

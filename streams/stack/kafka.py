@@ -48,8 +48,8 @@ class Kafka:
     def start_node(self, number: int, jars: Path) -> None:
         """Starts one node; returns at once. `wait` says when it listens."""
         home = self.directory / f"node-{number}"
-        words: list[str | Path] = ["java", *JVM, f"-Dlog4j2.configurationFile={home}/log4j2.properties", f"-Dkafka.logs.dir={home}", "-cp", f"{jars}/*",
-                 "kafka.Kafka", home / "server.properties"]
+        words: list[str | Path] = ["java", *JVM, f"-Dlog4j2.configurationFile={home}/log4j2.properties", f"-Dkafka.logs.dir={home}",
+                                   "-cp", f"{jars}/*", "kafka.Kafka", home / "server.properties"]
         self.running[number] = process.start(Command(f"kafka-{number}", words), self.directory.parent / "logs")
 
     def wait(self, number: int) -> None:
@@ -180,7 +180,8 @@ def _start_container(directory: Path, say: Callable[[str], None]) -> Kafka:
         "KAFKA_ADVERTISED_LISTENERS": f"PLAINTEXT://127.0.0.1:{port}", "KAFKA_CONTROLLER_LISTENER_NAMES": "CONTROLLER",
         "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT", "KAFKA_LOG_DIRS": "/var/lib/kafka/data",
         "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": "1", "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
-        "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": "1", "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0", "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
+        "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": "1", "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
+        "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
         "KAFKA_GROUP_MIN_SESSION_TIMEOUT_MS": "1000"}
     say(f"starting {IMAGE} in a container (the engine fetches the image once)")
     flags = [word for key, value in settings.items() for word in ("-e", f"{key}={value}")]

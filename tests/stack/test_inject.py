@@ -15,7 +15,8 @@ TICKS = BY_NAME["price-ticks"]
 
 
 def test_a_line_becomes_the_topics_message_under_the_users_key() -> None:
-    key, value = read_line('{"key": "123", "value": {"id": "d1", "amount": "10", "kind": "DEPOSIT", "time_ms": 5}}', DELTAS, "line 1", "live")
+    line = '{"key": "123", "value": {"id": "d1", "amount": "10", "kind": "DEPOSIT", "time_ms": 5}}'
+    key, value = read_line(line, DELTAS, "line 1", "live")
     assert key == b"live:123"
     message = engine_pb2.WalletDelta.FromString(value or b"")
     assert (message.id, message.amount, message.kind, message.time_ms) == ("d1", "10", engine_pb2.WalletDelta.DEPOSIT, 5)
@@ -47,5 +48,5 @@ def test_a_bad_line_is_refused_in_one_line(line: str, says: str) -> None:
 
 
 def test_an_unknown_topic_is_refused_before_anything_is_sent() -> None:
-    with pytest.raises(StackError, match="expected one of .*wallet-deltas.*, was 'nope'"):
+    with pytest.raises(StackError, match=r"expected one of .*wallet-deltas.*, was 'nope'"):
         inject(Config(kafka_bootstrap="127.0.0.1:1"), "nope", io.StringIO())

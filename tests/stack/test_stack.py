@@ -8,17 +8,17 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import psycopg
 import pytest
 import redis
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined]
 
 from schemas.keys import partition_of
 from streams.config import Config
 from streams.stack import process, supervisor, topics
 from streams.stack.process import StackError
-from streams.topics import BY_NAME
 
 
 class Stack:
@@ -30,7 +30,8 @@ class Stack:
         self.env["MARGINSTREAM_DATA_DIR"] = str(folder)
 
     def run(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        return subprocess.run([sys.executable, "-m", "streams", *words], input=stdin, capture_output=True, text=True, env=self.env, check=False)
+        command = [sys.executable, "-m", "streams", *words]
+        return subprocess.run(command, input=stdin, capture_output=True, text=True, env=self.env, check=False)
 
     def addresses(self) -> dict[str, str]:
         return dict(line.split("=", 1) for line in (self.folder / "env").read_text().splitlines())
@@ -64,10 +65,8 @@ def test_every_topic_has_its_partitions_and_settings(stack: Stack) -> None:
     there = admin.list_topics(timeout=10).topics
     for topic in topics.wanted(stack.config()):
         assert len(there[topic.name].partitions) == topic.partitions
-    from confluent_kafka.admin import ConfigResource, ResourceType
-
     for name in ("price-ticks", "account-states", "marginstream-g1-accounts-changelog"):
-        resource = ConfigResource(ResourceType.TOPIC, name)
+        resource = ConfigResource(ConfigResource.Type.TOPIC, name)
         configs = admin.describe_configs([resource])[resource].result()
         [wanted] = [topic for topic in topics.wanted(stack.config()) if topic.name == name]
         assert {key: configs[key].value for key in wanted.configs} == wanted.configs
@@ -80,7 +79,7 @@ def test_a_second_up_is_refused_while_the_first_runs(stack: Stack) -> None:
 
 def test_an_injected_record_lies_where_other_clients_put_it(stack: Stack) -> None:
     bootstrap = stack.addresses()["MARGINSTREAM_KAFKA_BOOTSTRAP"]
-    where: list[int] = []
+    where: list[int | None] = []
     producer = Producer({"bootstrap.servers": bootstrap, "partitioner": "murmur2_random"})
     keys = [f"live:{number}" for number in range(40)]
     for key in keys:
@@ -107,8 +106,6 @@ def test_a_producer_that_partitions_otherwise_is_found(stack: Stack) -> None:
 
 def test_a_wrong_count_is_a_clear_refusal(stack: Stack) -> None:
     config = stack.config()
-    import msgspec
-
     with pytest.raises(StackError, match="topic wallet-deltas: expected 8 partitions, was 4"):
         topics.create(msgspec.structs.replace(config, partitions=8, app_id="other"))
 
@@ -127,4 +124,4 @@ def test_a_death_is_shown_and_a_second_start_is_quick_and_remembers(stack: Stack
     assert time.monotonic() - began < 20
     assert stack.addresses() == before
     assert redis.Redis.from_url(before["MARGINSTREAM_REDIS_URL"]).get("kept") == b"1"
-    assert BY_NAME["wallet-deltas"].name in AdminClient({"bootstrap.servers": before["MARGINSTREAM_KAFKA_BOOTSTRAP"]}).list_topics(timeout=10).topics
+    assert topics.verify(stack.config()) == []
