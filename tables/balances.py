@@ -8,7 +8,6 @@ from tables import snapshots
 from tables.draft import Draft
 from tables.frames import close, see_part
 from tables.rows import Account, Balance
-from tables.settings import set_at
 from tables.venues import venue_account
 from tables.versions import newer, version_of
 
@@ -23,25 +22,23 @@ def fold(draft: Draft, event: UserDataBalanceUpdateEvent) -> None:
         _end_snapshot(draft, before, event)
         return
     account = snapshots.mention(before, draft.fact.topic, meta.snapshot_id, event.asset)
-    account, fresh = _take(draft, account, event)
-    account = see_part(draft, account, meta, fresh=fresh)
+    account = see_part(draft, _take(draft, account, event), meta)
     if account is not before:
         close(draft, before, account)
 
 
-def _take(draft: Draft, account: Account, event: UserDataBalanceUpdateEvent) -> tuple[Account, bool]:
+def _take(draft: Draft, account: Account, event: UserDataBalanceUpdateEvent) -> Account:
     version, item = version_of(event.meta), _item(event.asset)
     if not event.asset or not event.wallet_balance:
-        found = set_at(account, f"total/{event.asset}", version)
-        return found or account, found is not None
+        return account
     known = account.balances.get(event.asset)
     if not newer(version, known.version if known else account.removed.get(item)):
-        return account, False
+        return account
     balance = Balance(parse(event.wallet_balance), version, draft.fact.time_ms)
     if known is None or known.wallet_balance != balance.wallet_balance:
         draft.check(account.account_id, "balance")
     removed = {name: at for name, at in account.removed.items() if name != item} if item in account.removed else account.removed
-    return replace(account, balances={**account.balances, event.asset: balance}, removed=removed), True
+    return replace(account, balances={**account.balances, event.asset: balance}, removed=removed)
 
 
 def _end_snapshot(draft: Draft, before: Account, event: UserDataBalanceUpdateEvent) -> None:

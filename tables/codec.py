@@ -110,6 +110,7 @@ def _put_ingestion(into: pb.AccountState, account: Account) -> None:
     into.margin_modes.update(account.margin_modes)
     into.snapshot_rows.update(account.snapshot_rows)
     into.recent_fills.extend(account.recent_fills)
+    into.recent_frames.extend(account.recent_frames)
     for frame in account.frames:
         into.frames.add(lease_epoch=frame.lease_epoch, connection_epoch=frame.connection_epoch, receive_seq=frame.receive_seq,
                         part_count=frame.part_count, seen=frame.seen, since_ms=frame.since_ms)
@@ -136,7 +137,7 @@ def _account(said: pb.AccountState) -> Account:
         {name: version(one) for name, one in said.config_versions.items()}, said.venue_margin_call, dict(said.snapshot_rows),
         version(said.snapshot_version) if said.HasField("snapshot_version") else None, said.awaited_snapshot,
         {name: version(one) for name, one in said.mark_versions.items()}, tuple(said.recent_fills),
-        {name: version(one) for name, one in said.removed.items()},
+        {name: version(one) for name, one in said.removed.items()}, tuple(said.recent_frames),
     )
 
 

@@ -11,10 +11,11 @@ from tables.rows import Account, Frame, Version
 
 STATE_TOPICS = (names.BALANCE_UPDATES, names.POSITION_UPDATES)  # what a snapshot of a whole account covers
 _AWAITED = "awaited_snapshot"
+_RECENT_MAX = 32
 
 
-def see_part(draft: Draft, account: Account, meta: EventMeta, *, fresh: bool) -> Account:
-    """Notes a part of a frame: the first opens it, the last closes it. A repeated or superseded part opens nothing.
+def see_part(draft: Draft, account: Account, meta: EventMeta) -> Account:
+    """Notes a part of a frame: the first opens it, the last closes it; a part of a frame that was whole before opens nothing.
 
     Facts of a snapshot are not counted: the snapshot's end tells their number.
     """
@@ -22,15 +23,15 @@ def see_part(draft: Draft, account: Account, meta: EventMeta, *, fresh: bool) ->
         return account
     name = (meta.lease_epoch, meta.connection_epoch, meta.receive_seq)
     found = next((frame for frame in account.frames if _name(frame) == name), None)
-    if found is None and (not fresh or _covered(account, meta)):
+    if found is None and _was_whole(account, name):
         return account
     now_ms = draft.fact.time_ms
     seen = tuple(sorted({*(found.seen if found else ()), meta.part_index}))
     others = tuple(frame for frame in account.frames if _name(frame) != name)
-    if len(seen) < meta.part_count:
-        since = min(found.since_ms, now_ms) if found else now_ms
-        return replace(account, frames=tuple(sorted((*others, Frame(*name, meta.part_count, seen, since)), key=_name)))
-    return replace(account, frames=others)
+    if len(seen) >= meta.part_count or (found is None and _covered(account, meta)):
+        return replace(account, frames=others, recent_frames=_recent(account, [name]))
+    since = min(found.since_ms, now_ms) if found else now_ms
+    return replace(account, frames=tuple(sorted((*others, Frame(*name, meta.part_count, seen, since)), key=_name)))
 
 
 def close(draft: Draft, before: Account | None, account: Account) -> None:
@@ -43,8 +44,11 @@ def close(draft: Draft, before: Account | None, account: Account) -> None:
 def drop_covered(account: Account) -> Account:
     """Without the open frames that the last complete snapshots already contain."""
     floor = covered_until(account)
+    dropped = [_name(frame) for frame in account.frames if frame.since_ms < floor]
+    if not dropped:
+        return account
     frames = tuple(frame for frame in account.frames if frame.since_ms >= floor)
-    return account if len(frames) == len(account.frames) else replace(account, frames=frames)
+    return replace(account, frames=frames, recent_frames=_recent(account, dropped))
 
 
 def covered_until(account: Account) -> int:
@@ -80,7 +84,8 @@ def give_up(draft: Draft, account: Account) -> None:
     if account.awaited_snapshot:
         waited.append(f"snapshot {account.awaited_snapshot!r}")
     detail = f"expected the rest within {draft.policy.settle_ms_max} ms, was missing: {', '.join(waited)[:500]}"
-    draft.put(replace(_without_await(account), frames=()))
+    recent = _recent(account, [_name(frame) for frame in account.frames])
+    draft.put(replace(_without_await(account), frames=(), recent_frames=recent))
     draft.anomaly("settling_expired", account.account_id, detail)
     for topic in STATE_TOPICS:
         impose(draft, account.account_id, topic, "half a frame")
@@ -95,6 +100,27 @@ def _without_await(account: Account) -> Account:
 def _covered(account: Account, meta: EventMeta) -> bool:
     time_ms = meta.transaction_time_ms or meta.event_time_ms
     return 0 < time_ms < covered_until(account)
+
+
+def _was_whole(account: Account, name: tuple[int, int, int]) -> bool:
+    """Whether the frame is among those remembered, or older than a full memory reaches."""
+    recent = account.recent_frames
+    return _said(name) in recent or (len(recent) >= _RECENT_MAX and name < _read(recent[0]))
+
+
+def _recent(account: Account, added: list[tuple[int, int, int]]) -> tuple[str, ...]:
+    """The newest frames, oldest first: by name, not by arrival, so that topics commute."""
+    known = {*account.recent_frames, *map(_said, added)}
+    return tuple(sorted(known, key=_read)[-_RECENT_MAX:])
+
+
+def _said(name: tuple[int, int, int]) -> str:
+    return "{}.{}.{}".format(*name)
+
+
+def _read(said: str) -> tuple[int, int, int]:
+    lease, connection, receive = said.split(".")
+    return int(lease), int(connection), int(receive)
 
 
 def _name(frame: Frame) -> tuple[int, int, int]:

@@ -11,7 +11,6 @@ from tables import snapshots
 from tables.draft import Draft
 from tables.frames import close, see_part
 from tables.rows import Account, Position, Version, position_key
-from tables.settings import set_at
 from tables.venues import venue_account
 from tables.versions import newer, version_of
 
@@ -29,20 +28,17 @@ def fold(draft: Draft, event: UserDataPositionUpdateEvent) -> None:
         _end_snapshot(draft, before, event)
         return
     version = version_of(meta)
-    if not event.symbol:  # a partial fact of the whole account tells nothing the margin rests on
-        account = set_at(before, "partial", version) or before
-        fresh = account is not before
-    else:
+    account = before
+    if event.symbol:  # a partial fact of the whole account tells nothing the margin rests on
         position = _position(event)
         item = position_key(position.instrument, position.side, position.position_id)
         account = snapshots.mention(before, draft.fact.topic, meta.snapshot_id, item)
         known = before.positions.get(item)
-        fresh = newer(version, known.version if known else before.removed.get(item))
-        if fresh:
+        if newer(version, known.version if known else before.removed.get(item)):
             account = _replace(draft, account, event, item)
             if _tells(known) != _tells(account.positions.get(item)):
                 draft.check(account.account_id, "position")
-    account = see_part(draft, account, meta, fresh=fresh)
+    account = see_part(draft, account, meta)
     if account is not before:
         close(draft, before, account)
 

@@ -59,7 +59,7 @@ def fold_margin_call(draft: Draft, event: UserDataMarginCallEvent) -> None:
     found = set_at(before, "margin_call", version_of(meta))
     account = replace(found, venue_margin_call=True) if found else before
     account = snapshots.mention(account, draft.fact.topic, meta.snapshot_id, f"{meta.receive_seq}.{meta.part_index}")
-    account = see_part(draft, account, meta, fresh=found is not None)
+    account = see_part(draft, account, meta)
     if account is not before:
         close(draft, before, account)
     if found:

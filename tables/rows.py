@@ -136,6 +136,7 @@ class Account(msgspec.Struct, frozen=True):
     mark_versions: dict[str, Version] = {}
     recent_fills: tuple[str, ...] = ()
     removed: dict[str, Version] = {}
+    recent_frames: tuple[str, ...] = ()  # the newest frames that are whole: a repeated part opens none of them again
 
 
 class Sequence(msgspec.Struct, frozen=True):

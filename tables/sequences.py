@@ -88,7 +88,7 @@ def _apply_held(draft: Draft, source: str, number: int) -> None:
     _put(draft, source, replace(sequence, next=number + 1, held={at: data for at, data in sequence.held.items() if at != number}))
     outer = draft.fact
     name = topic.decode()
-    time_ms = max(outer.time_ms, draft.user.updated_ms)
+    time_ms = max(outer.time_ms, sequence.gap_since_ms)  # nothing of other topics: they commute
     draft.fact = Fact(name, outer.partition, outer.offset, time_ms, outer.user, parse(name, value), value)
     draft.apply(draft)
     draft.fact = outer

@@ -32,7 +32,7 @@ def fold(draft: Draft, event: UserDataAccountConfigEvent) -> None:
     found = set_at(before, name, version_of(meta)) if name else None
     account = replace(changed, config_versions=found.config_versions) if found else before
     account = snapshots.mention(account, draft.fact.topic, meta.snapshot_id, name)
-    account = see_part(draft, account, meta, fresh=found is not None)
+    account = see_part(draft, account, meta)
     if account is not before:
         close(draft, before, account)
     if found and changed != before:
