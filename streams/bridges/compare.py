@@ -52,7 +52,8 @@ def postgres_orders(dsn: str) -> dict[str, Canonical]:
     """By user, the open orders Postgres holds, in the form of `canonical_orders`."""
     with psycopg.connect(dsn, connect_timeout=5) as connection:
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        found = {str(row["user_key"]): {"version": f"{row['generation']} {row['version']}"} for row in _select(connection, "order_books", "TRUE")}
+        found = {str(row["user_key"]): {"version": f"{row['generation']} {row['version']}"}
+                 for row in _select(connection, "order_books", "TRUE")}
         for row in _select(connection, "orders", "order_rank(status) = 0"):
             found.setdefault(str(row["user_key"]), {}).update(_order(row))
     return found
@@ -102,7 +103,8 @@ def _cache(config: Mapping[str, str], version: str) -> Canonical:
 
 def _user(row: rows.Row) -> Canonical:
     return {
-        "version": f"{row['generation']} {row['version']}", "wallet_balance": _number(row["wallet_balance"]), "margin": _number(row["margin"]),
+        "version": f"{row['generation']} {row['version']}", "wallet_balance": _number(row["wallet_balance"]),
+        "margin": _number(row["margin"]),
         "net_profit": _number(row["net_profit"]), "group": str(row["group_name"]), "leverage": _number(row["leverage"]),
         "status": str(row["status"]), "is_active": str(row["is_active"])}
 

@@ -4,7 +4,8 @@ from prometheus_client import Counter, Gauge, Histogram
 
 _SECONDS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10, 30, 60, 300)
 
-LATENCY = Histogram("marginstream_mirror_latency_seconds", "From the broker's time of the causing fact to the mirror", ["mirror"], buckets=_SECONDS)
+LATENCY = Histogram("marginstream_mirror_latency_seconds", "From the broker's time of the causing fact to the mirror", ["mirror"],
+                    buckets=_SECONDS)
 HOP = Histogram("marginstream_mirror_hop_seconds", "From the state leaving the engine to the mirror", ["mirror"], buckets=_SECONDS)
 RECORDS = Counter("marginstream_mirror_records", "Records consumed", ["mirror", "topic"])
 UNREADABLE = Counter("marginstream_mirror_unreadable", "Records left out because they cannot be read or stored", ["mirror", "topic"])

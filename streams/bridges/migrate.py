@@ -38,4 +38,5 @@ def _apply(connection: psycopg.Connection[tuple[object, ...]], script: Path, bef
         connection.execute(text)
         connection.execute("INSERT INTO schema_migrations (name, checksum) VALUES (%s, %s)", [script.name, checksum])
     elif before != checksum:
-        raise Drifted(f"migration {script.name}: expected checksum {before[:12]} as applied, was {checksum[:12]}: write a new migration instead")
+        raise Drifted(f"migration {script.name}: expected checksum {before[:12]} as applied, was {checksum[:12]}: "
+                      "write a new migration instead")

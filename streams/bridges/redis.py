@@ -90,11 +90,12 @@ class Bridge:
         user, wallet, stamp = cache.user, cache.config["wallet_balance"], (_SOURCE, cache.version)
         config = [text for pair in cache.config.items() for text in pair]
         calculated = [text for pair in cache.calculated.items() for text in pair]
-        pipe.evalsha(scripts.USER.sha, 3, keys.versions(user), keys.config(user), keys.portfolio(user), *stamp, cache.time, str(len(config)),
-                     *config, *calculated)
+        pipe.evalsha(scripts.USER.sha, 3, keys.versions(user), keys.config(user), keys.portfolio(user), *stamp, cache.time,
+                     str(len(config)), *config, *calculated)
         balance, queue = keys.balance(user), keys.margin_check_queue(user)
         pipe.evalsha(scripts.BALANCE.sha, 2, balance, keys.companion(balance), *stamp, wallet, str(_BALANCE_S))
-        pipe.evalsha(scripts.QUEUE.sha, 2, queue, keys.companion(queue), *stamp, wallet, identities.user_parts(user)[1], str(self._queue_max))
+        pipe.evalsha(scripts.QUEUE.sha, 2, queue, keys.companion(queue), *stamp, wallet, identities.user_parts(user)[1],
+                     str(self._queue_max))
 
     async def load(self) -> None:
         """Loads the scripts; raises `ResponseError` where the server knows one by another hash."""
@@ -144,7 +145,8 @@ def cache_of(state: UserState) -> Cache:
     profile, account = state.profile, house(state)
     balance = account.balances.get(account.currency)
     config = {
-        **profile.fields, "wallet_balance": say(wallet_balance(state)), "margin": say(used_margin(state)), "net_profit": say(net_profit(state)),
+        **profile.fields, "wallet_balance": say(wallet_balance(state)), "margin": say(used_margin(state)),
+        "net_profit": say(net_profit(state)),
         "last_balance_update": moment((balance.updated_ms if balance else 0) or state.updated_ms), "group": profile.group or "standard",
         "leverage": profile.leverage, "status": profile.status or "active", "is_active": "true" if profile.is_active else "false"}
     calculated: dict[str, str] = {}

@@ -37,7 +37,8 @@ def user_rows(state: UserState) -> Kinds:
         "user_key": state.user_id, "user_type": kind, "user_id": ident, "wallet_balance": say(wallet_balance(state)),
         "currency": currency_of(state), "margin": say(used_margin(state)), "net_profit": say(net_profit(state)),
         "group_name": profile.group or "standard", "leverage": amount(profile.leverage, "leverage"), "status": profile.status or "active",
-        "is_active": profile.is_active, "kyc": profile.kyc, "risk_tier": profile.risk_tier, "rung": rung(house(state).margin.rung or NORMAL),
+        "is_active": profile.is_active, "kyc": profile.kyc, "risk_tier": profile.risk_tier,
+        "rung": rung(house(state).margin.rung or NORMAL),
         "fields": dict(profile.fields), "generation": state.generation, "version": state.version, "updated_ms": state.updated_ms}
     for account_id, account in state.accounts.items():
         if account_id != keys.HOUSE:
@@ -72,7 +73,8 @@ def book_rows(state: OrdersState) -> Kinds:
         yield "orders", {
             "user_key": state.user_id, "account_id": order.account_id, "venue": venue, "symbol": symbol,
             "order_id": key.removeprefix(f"{order.account_id}/{order.instrument}/"), "client_order_id": order.client_order_id,
-            "side": order.side, "position_side": order.position_side, "order_type": order.order_type, "quantity": amount(order.quantity, "quantity"),
+            "side": order.side, "position_side": order.position_side, "order_type": order.order_type,
+            "quantity": amount(order.quantity, "quantity"),
             "filled_quantity": amount(order.filled_quantity, "filled_quantity"), "price": amount(order.price, "price"),
             "average_price": amount(order.average_price, "average_price"), "stop_price": amount(order.stop_price, "stop_price"),
             "status": order.status, "reduce_only": order.reduce_only, "updated_ms": order.updated_ms or state.updated_ms}
@@ -127,7 +129,8 @@ def transaction_rows(event: Transaction, user: str, time_ms: int) -> Kinds:
 def margin_event_rows(event: MarginCall, user: str, time_ms: int) -> Kinds:
     """A rung transition: `margin_events`."""
     yield "margin_events", {
-        "id": event.id, "user_key": user, "account_id": event.account_id, "rung_before": rung(event.before), "rung_after": rung(event.after),
+        "id": event.id, "user_key": user, "account_id": event.account_id, "rung_before": rung(event.before),
+        "rung_after": rung(event.after),
         "reasons": list(event.reasons), "episode": event.episode, "transition": event.transition, "figures": _plain(event.figures),
         "created_ms": event.stamp.time_ms or time_ms}
 
@@ -135,8 +138,8 @@ def margin_event_rows(event: MarginCall, user: str, time_ms: int) -> Kinds:
 def liquidation_rows(event: Liquidation, user: str, time_ms: int) -> Kinds:
     """One event of a liquidation: `liquidations`. `detail` holds the whole event without its stamp."""
     kind = event.WhichOneof("event") or ""
-    row: Row = {"id": event.id, "event": kind, "user_key": user, "account_id": event.account_id, "episode": event.episode, "step": event.step,
-                "created_ms": event.time_ms or event.stamp.time_ms or time_ms, "detail": _plain(event).get(kind, {})}
+    row: Row = {"id": event.id, "event": kind, "user_key": user, "account_id": event.account_id, "episode": event.episode,
+                "step": event.step, "created_ms": event.time_ms or event.stamp.time_ms or time_ms, "detail": _plain(event).get(kind, {})}
     if kind == "step_ordered":
         step = event.step_ordered
         row |= {"action": step.action, "side": step.side, "quantity": amount(step.quantity, "quantity"),

@@ -50,7 +50,8 @@ def newest(records: Iterable[tuple[Record, State]]) -> dict[str, tuple[Record, S
 def leave_out(mirror: str, record: Record, error: Exception) -> None:
     """Says that a record is not in the mirror: the neighbours go on, the count alerts."""
     metrics.UNREADABLE.labels(mirror, record.topic).inc()
-    log.error("%s: left out %s/%s@%s key %r: %s: %s", mirror, record.topic, record.partition, record.offset, record.key, type(error).__name__, error)
+    log.error("%s: left out %s/%s@%s key %r: %s: %s", mirror, record.topic, record.partition, record.offset, record.key,
+              type(error).__name__, error)
 
 
 def house(state: UserState) -> AccountState:

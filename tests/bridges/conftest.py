@@ -9,7 +9,9 @@ from psycopg.conninfo import make_conninfo
 
 from streams.bridges.migrate import migrate
 
-_TABLES = ("users, exchange_accounts, balances, positions, order_books, orders, fills, transactions, margin_events, liquidations, mirror_progress")
+_TABLES = (
+    "users, exchange_accounts, balances, positions, order_books, orders, fills, transactions, margin_events, liquidations, mirror_progress"
+)
 
 
 @pytest.fixture(scope="session")

@@ -42,7 +42,14 @@ def config(kafka: str, dsn: str, cache_url: str, tmp_path: Path) -> Config:
             done.result(30)
         except KafkaException as error:
             assert "EXISTS" in str(error), error
-    return Config(kafka_bootstrap=kafka, postgres_dsn=dsn, redis_url=cache_url, app_id=f"t{time.time_ns()}", data_dir=str(tmp_path), session_timeout_s=3)
+    return Config(
+        kafka_bootstrap=kafka,
+        postgres_dsn=dsn,
+        redis_url=cache_url,
+        app_id=f"t{time.time_ns()}",
+        data_dir=str(tmp_path),
+        session_timeout_s=3,
+    )
 
 
 def send(config: Config, states: list[UserState], *, poison: bool = False) -> None:
@@ -85,10 +92,15 @@ class Processes:
         self.running: list[subprocess.Popen[bytes]] = []
 
     def start(self, name: str, config: Config) -> subprocess.Popen[bytes]:
-        code = (f"import msgspec, sys; from streams.config import Config; from streams.bridges.{name} import main;"
-                f"main(msgspec.json.decode(sys.argv[1], type=Config))")
-        child = subprocess.Popen([sys.executable, "-c", code, msgspec.json.encode(config).decode()], cwd=Path(__file__).parents[2],
-                                 env={**os.environ, "PYTHONUNBUFFERED": "1"})
+        code = (
+            f"import msgspec, sys; from streams.config import Config; from streams.bridges.{name} import main;"
+            f"main(msgspec.json.decode(sys.argv[1], type=Config))"
+        )
+        child = subprocess.Popen(
+            [sys.executable, "-c", code, msgspec.json.encode(config).decode()],
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
         self.running.append(child)
         return child
 
@@ -105,7 +117,8 @@ def processes() -> Iterator[Processes]:
 
 @pytest.mark.parametrize(("name", "wrong"), [("postgres", in_postgres), ("redis", in_redis)])
 def test_a_bridge_killed_and_stopped_loses_and_doubles_nothing(
-        config: Config, processes: Processes, name: str, wrong: Callable[[Config, list[UserState]], list[str]]) -> None:
+    config: Config, processes: Processes, name: str, wrong: Callable[[Config, list[UserState]], list[str]]
+) -> None:
     kind = f"kill{name}"
     send(config, states_of(kind, 1), poison=True)
     first = processes.start(name, config)
@@ -187,8 +200,10 @@ async def test_a_postgres_that_drops_connections_is_caught_up(config: Config) ->
 
 def drop_connections(dsn: str) -> None:
     with psycopg.connect(dsn) as connection:
-        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()",
-                           [conninfo_to_dict(dsn)["dbname"]])
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()",
+            [conninfo_to_dict(dsn)["dbname"]],
+        )
 
 
 async def test_a_postgres_that_is_not_there_yet_is_waited_for(config: Config, bridges_dsn: str) -> None:
@@ -233,7 +248,9 @@ async def test_two_bridges_share_the_partitions(config: Config) -> None:
     both = [Status("postgres"), Status("postgres")]
     running = [asyncio.create_task(postgres.serve(config, status, stop)) for status in both]
     try:
-        await until_true(lambda: sum(status.partitions for status in both) == 4 * len(postgres.TOPICS) and all(status.partitions for status in both))
+        await until_true(
+            lambda: sum(status.partitions for status in both) == 4 * len(postgres.TOPICS) and all(status.partitions for status in both)
+        )
         await asyncio.to_thread(send, config, states_of("share", 2))
         await asyncio.to_thread(until, lambda: in_postgres(config, states_of("share", 2)))
     finally:

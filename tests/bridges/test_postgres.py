@@ -43,7 +43,9 @@ def test_a_state_is_in_postgres_as_it_is(dsn: str) -> None:
     assert ask(dsn, "SELECT account_id, venue, is_active FROM exchange_accounts") == [("x1", "binance_usdm", True)]
 
 
-@pytest.mark.parametrize(("before", "late"), [((1, 5), (1, 4)), ((1, 5), (1, 5)), ((2, 1), (1, 900))], ids=["older", "repeat", "generation"])
+@pytest.mark.parametrize(
+    ("before", "late"), [((1, 5), (1, 4)), ((1, 5), (1, 5)), ((2, 1), (1, 900))], ids=["older", "repeat", "generation"]
+)
 def test_a_late_state_changes_nothing(dsn: str, before: tuple[int, int], late: tuple[int, int]) -> None:
     good = user_state(version=before[1], generation=before[0], balance="500")
     bad = with_position(user_state(version=late[1], generation=late[0], balance="1"))
@@ -67,8 +69,14 @@ def test_rows_that_vanish_are_closed_and_come_back(dsn: str) -> None:
     full.accounts["x1"].venue = "bybit_v5"
     full.accounts["x1"].balances["USDT"].wallet_balance = "9"
     write(dsn, [sent(full)], [sent(with_position(user_state(version=2)))])
-    assert ask(dsn, "SELECT symbol, status, quantity::text FROM positions ORDER BY 1") == [("EURUSD", "open", "1.5"), ("GBPUSD", "closed", "0")]
-    assert ask(dsn, "SELECT asset, status, wallet_balance::text FROM balances ORDER BY 1") == [("USD", "open", "100"), ("USDT", "closed", "0")]
+    assert ask(dsn, "SELECT symbol, status, quantity::text FROM positions ORDER BY 1") == [
+        ("EURUSD", "open", "1.5"),
+        ("GBPUSD", "closed", "0"),
+    ]
+    assert ask(dsn, "SELECT asset, status, wallet_balance::text FROM balances ORDER BY 1") == [
+        ("USD", "open", "100"),
+        ("USDT", "closed", "0"),
+    ]
     assert ask(dsn, "SELECT is_active FROM exchange_accounts") == [(False,)]
     full.version = 3
     write(dsn, [sent(full)])
@@ -78,7 +86,9 @@ def test_rows_that_vanish_are_closed_and_come_back(dsn: str) -> None:
 
 def test_an_account_registered_elsewhere_is_left_alone(dsn: str) -> None:
     with psycopg.connect(dsn) as connection:
-        connection.execute("INSERT INTO exchange_accounts (user_key, account_id, venue, listen_key_encrypted) VALUES ('live:123', 'new', 'okx_v5', 'k')")
+        connection.execute(
+            "INSERT INTO exchange_accounts (user_key, account_id, venue, listen_key_encrypted) VALUES ('live:123', 'new', 'okx_v5', 'k')"
+        )
     write(dsn, [sent(user_state())])
     assert ask(dsn, "SELECT is_active, listen_key_encrypted FROM exchange_accounts") == [(True, b"k")]
 
@@ -152,7 +162,11 @@ def test_an_ended_order_stays_ended(dsn: str, *, end_first: bool) -> None:
 
 
 def test_an_end_keeps_what_only_the_open_order_knew(dsn: str) -> None:
-    write(dsn, [sent(orders_state("a"), topics.ORDER_STATES)], [sent(order_update("a", OrderStatus.CANCELED), topics.ORDER_UPDATES, "live:123")])
+    write(
+        dsn,
+        [sent(orders_state("a"), topics.ORDER_STATES)],
+        [sent(order_update("a", OrderStatus.CANCELED), topics.ORDER_UPDATES, "live:123")],
+    )
     assert ask(dsn, "SELECT quantity::text, price::text, status FROM orders") == [("2", "50000", "CANCELED")]
 
 
@@ -174,17 +188,41 @@ def test_a_full_fill_replaces_its_early_notice_and_never_back(dsn: str) -> None:
 
 
 def test_history_is_there_once_however_often_it_is_read(dsn: str) -> None:
-    call = MarginCall(id="live:123/house/1/t1", user_id="live:123", account_id="house", before=NORMAL, after=MARGIN_CALL, episode=1, transition=1)
+    call = MarginCall(
+        id="live:123/house/1/t1", user_id="live:123", account_id="house", before=NORMAL, after=MARGIN_CALL, episode=1, transition=1
+    )
     call.figures.equity = "90"
     step = Liquidation(id="live:123/house/1/s1", user_id="live:123", account_id="house", episode=1, step=1, time_ms=1_700_000_000_000)
     step.step_ordered.action, step.step_ordered.instrument, step.step_ordered.quantity = "close", "house:EURUSD", "1"
     done = Liquidation(id=step.id, user_id="live:123", account_id="house", episode=1, step=1, time_ms=1_700_000_000_001)
-    done.completed.instrument, done.completed.quantity, done.completed.price, done.completed.realised_pnl = "house:EURUSD", "1", "1.05", "-50"
-    money = Transaction(delta_id="d1", user_id="live:123", account_id="house", asset="USD", amount="-50", balance_after="50", kind="realised_pnl", sequence=7)
-    batch = [sent(call, topics.MARGIN_CALLS), sent(step, topics.LIQUIDATIONS), sent(done, topics.LIQUIDATIONS), sent(money, topics.TRANSACTIONS)]
+    done.completed.instrument, done.completed.quantity, done.completed.price, done.completed.realised_pnl = (
+        "house:EURUSD",
+        "1",
+        "1.05",
+        "-50",
+    )
+    money = Transaction(
+        delta_id="d1",
+        user_id="live:123",
+        account_id="house",
+        asset="USD",
+        amount="-50",
+        balance_after="50",
+        kind="realised_pnl",
+        sequence=7,
+    )
+    batch = [
+        sent(call, topics.MARGIN_CALLS),
+        sent(step, topics.LIQUIDATIONS),
+        sent(done, topics.LIQUIDATIONS),
+        sent(money, topics.TRANSACTIONS),
+    ]
     write(dsn, batch, batch + batch)
     assert ask(dsn, "SELECT rung_before, rung_after, figures ->> 'equity' FROM margin_events") == [("normal", "margin_call", "90")]
-    assert ask(dsn, "SELECT event, symbol, price::text FROM liquidations ORDER BY 1") == [("completed", "EURUSD", "1.05"), ("step_ordered", "EURUSD", None)]
+    assert ask(dsn, "SELECT event, symbol, price::text FROM liquidations ORDER BY 1") == [
+        ("completed", "EURUSD", "1.05"),
+        ("step_ordered", "EURUSD", None),
+    ]
     assert ask(dsn, "SELECT amount::text, balance_after::text, source_sequence::text FROM transactions") == [("-50", "50", "7")]
 
 
@@ -194,5 +232,6 @@ def test_a_difference_is_said(dsn: str) -> None:
     with psycopg.connect(dsn) as connection:
         connection.execute("UPDATE positions SET quantity = 9")
     assert differences({"live:123": canonical_state(state)}, postgres_rows(dsn)) == [
-        "live:123 position/house/house:EURUSD/LONG/p1: expected 1.5 @ 1.1, was 9 @ 1.1"]
+        "live:123 position/house/house:EURUSD/LONG/p1: expected 1.5 @ 1.1, was 9 @ 1.1"
+    ]
     assert differences({"live:9": {}}, {"live:8": {}}) == ["live:8: expected no row, was one", "live:9: expected a row, was none"]

@@ -49,14 +49,29 @@ def test_a_user_is_in_redis_under_the_promised_names(cache_url: str) -> None:
     write(cache_url, [sent(state)])
     with client_of(cache_url) as client:
         assert client.hgetall("user:{live:123}:config") == {
-            "wallet_balance": "100.50", "margin": "40", "net_profit": "0", "last_balance_update": moment(state.updated_ms), "group": "standard",
-            "leverage": "100", "status": "active", "is_active": "true", "account_number": "A-7"}
+            "wallet_balance": "100.50",
+            "margin": "40",
+            "net_profit": "0",
+            "last_balance_update": moment(state.updated_ms),
+            "group": "standard",
+            "leverage": "100",
+            "status": "active",
+            "is_active": "true",
+            "account_number": "A-7",
+        }
         assert client.get("user_balance:live:123") == "100.50"
         assert 3_590 <= int(client.ttl("user_balance:live:123")) <= 3_600
         assert client.lrange("QUEUE:MARGIN:CHECK:live:123", 0, -1) == ["123"]
         assert client.hgetall("user:{live:123}:portfolio") == {
-            "equity": "90", "margin": "40", "free_margin": "50", "margin_level": "225", "unrealised_pnl": "-10",
-            "calculated_at": "2024-01-15T10:30:00.000Z", "wallet_balance": "100.50", "balance_updated_at": moment(state.updated_ms)}
+            "equity": "90",
+            "margin": "40",
+            "free_margin": "50",
+            "margin_level": "225",
+            "unrealised_pnl": "-10",
+            "calculated_at": "2024-01-15T10:30:00.000Z",
+            "wallet_balance": "100.50",
+            "balance_updated_at": moment(state.updated_ms),
+        }
         assert client.hgetall("user:{live:123}:v") == {ACCOUNT_STATES: "1 1"}
         assert client.hget("{user_balance:live:123}:v", ACCOUNT_STATES) == "1 1"
 
@@ -71,7 +86,9 @@ def test_without_figures_no_portfolio_is_created(cache_url: str) -> None:
         assert client.hget("user:{live:123}:portfolio", "wallet_balance") == "150"
 
 
-@pytest.mark.parametrize(("before", "late"), [((1, 10), (1, 9)), ((1, 5), (1, 5)), ((2, 1), (1, 900))], ids=["older", "repeat", "generation"])
+@pytest.mark.parametrize(
+    ("before", "late"), [((1, 10), (1, 9)), ((1, 5), (1, 5)), ((2, 1), (1, 900))], ids=["older", "repeat", "generation"]
+)
 def test_a_late_state_changes_nothing_and_says_nothing(cache_url: str, before: tuple[int, int], late: tuple[int, int]) -> None:
     good = user_state(version=before[1], generation=before[0], balance="500")
     write(cache_url, [sent(good)])
@@ -105,7 +122,10 @@ def test_changes_are_told_on_their_channels(cache_url: str) -> None:
         told = dict(_drain(heard))
         assert client.hget("user:{live:123}:config", "last_group_update") == moment(changed.updated_ms)
     assert {channel: message["event_type"] for channel, message in told.items()} == {
-        "user_updates": "user_update", "balance_updates": "balance_update", "group_updates": "group_change"}
+        "user_updates": "user_update",
+        "balance_updates": "balance_update",
+        "group_updates": "group_change",
+    }
     balance = told["balance_updates"]
     assert (balance["user_id"], balance["user_type"], balance["group_changed"]) == (123, "live", True)
     assert balance["updated_fields"] == {"group": "VIP", "wallet_balance": "90", "last_balance_update": moment(changed.updated_ms)}
@@ -128,10 +148,17 @@ def test_any_order_of_many_users_ends_in_the_newest(cache_url: str) -> None:
     assert differences({state.user_id: canonical_cache(state) for state in states[2::3]}, redis_rows(cache_url)) == []
 
 
-@pytest.mark.parametrize("poison", [
-    Sent(ACCOUNT_STATES, b"live:bad", b"\xff\xfegarbage"), Sent(ACCOUNT_STATES, None, b""), sent(user_state("live:bad", balance="Infinity")),
-    sent(user_state("live:bad"), user="live:other"), sent(UserState(user_id="live:bad", updated_ms=2**62))],
-    ids=["garbage", "no key", "no number", "wrong key", "year 100000"])
+@pytest.mark.parametrize(
+    "poison",
+    [
+        Sent(ACCOUNT_STATES, b"live:bad", b"\xff\xfegarbage"),
+        Sent(ACCOUNT_STATES, None, b""),
+        sent(user_state("live:bad", balance="Infinity")),
+        sent(user_state("live:bad"), user="live:other"),
+        sent(UserState(user_id="live:bad", updated_ms=2**62)),
+    ],
+    ids=["garbage", "no key", "no number", "wrong key", "year 100000"],
+)
 def test_poison_is_left_out_and_the_neighbours_go_on(cache_url: str, poison: Sent) -> None:
     states = [user_state(f"live:{number}") for number in range(5)]
     batch = [sent(state) for state in states]
@@ -145,7 +172,10 @@ def test_a_key_of_another_type_hurts_only_its_user(cache_url: str) -> None:
     states = [judged(user_state(f"live:{number}")) for number in range(3)]
     write(cache_url, [sent(state) for state in states])
     found = redis_rows(cache_url)
-    assert differences({state.user_id: canonical_cache(state) for state in states[1:]}, {user: found[user] for user in ("live:1", "live:2")}) == []
+    assert (
+        differences({state.user_id: canonical_cache(state) for state in states[1:]}, {user: found[user] for user in ("live:1", "live:2")})
+        == []
+    )
 
 
 def test_a_server_that_lost_its_scripts_gets_them_again(cache_url: str) -> None:
