@@ -91,32 +91,41 @@ def _judge(name: str, check: Callable[[Config], Coroutine[None, None, tuple[bool
 
 async def _partitioning(config: Config) -> tuple[bool, str]:
     """The newest records of the fact topics lie where murmur2 puts their keys."""
-    tps = [TopicPartition(topic, number) for topic in topics.ACCOUNT_SOURCES for number in range(config.partitions)]
     consumer = AIOKafkaConsumer(bootstrap_servers=config.kafka_bootstrap, enable_auto_commit=False)
-    seen, wrong = 0, set()
     try:
         await consumer.start()
-        consumer.assign(tps)
-        ends, begins = await consumer.end_offsets(tps), await consumer.beginning_offsets(tps)
-        for tp in tps:
-            consumer.seek(tp, max(begins[tp], ends[tp] - SAMPLE))
-        end = time.monotonic() + SAMPLE_S
-        while time.monotonic() < end and not all([await consumer.position(tp) >= ends[tp] for tp in tps]):
-            for tp, batch in (await consumer.getmany(timeout_ms=500)).items():
-                seen += len(batch)
-                wrong |= {tp.topic for record in batch if record.key is None or partition_of(record.key, config.partitions) != tp.partition}
+        records = await _newest(consumer, _fact_partitions(config))
     finally:
         await consumer.stop()
+    wrong = {topic for topic, partition, key in records if key is None or partition_of(key, config.partitions) != partition}
     if wrong:
         return True, f"expected murmur2 of the key, was another on {', '.join(sorted(wrong))}"
-    return False, f"{seen} newest records of the fact topics lie where murmur2 puts them"
+    return False, f"{len(records)} newest records of the fact topics lie where murmur2 puts them"
+
+
+async def _newest(consumer: AIOKafkaConsumer, tps: list[TopicPartition]) -> list[tuple[str, int, bytes | None]]:
+    """(topic, partition, key) of up to `SAMPLE` records a partition."""
+    consumer.assign(tps)
+    ends, begins = await consumer.end_offsets(tps), await consumer.beginning_offsets(tps)
+    for tp in tps:
+        consumer.seek(tp, max(begins[tp], ends[tp] - SAMPLE))
+    found: list[tuple[str, int, bytes | None]] = []
+    deadline = time.monotonic() + SAMPLE_S
+    while time.monotonic() < deadline and not all([await consumer.position(tp) >= ends[tp] for tp in tps]):
+        batches = await consumer.getmany(timeout_ms=500)
+        found += [(tp.topic, tp.partition, record.key) for tp, batch in batches.items() for record in batch]
+    return found
+
+
+def _fact_partitions(config: Config) -> list[TopicPartition]:
+    return [TopicPartition(topic, number) for topic in topics.ACCOUNT_SOURCES for number in range(config.partitions)]
 
 
 async def _lag(config: Config) -> tuple[bool, str]:
     group = f"{config.app_id}-g{config.generation}"
     admin = AIOKafkaAdminClient(bootstrap_servers=config.kafka_bootstrap)
     consumer = AIOKafkaConsumer(bootstrap_servers=config.kafka_bootstrap, enable_auto_commit=False)
-    tps = [TopicPartition(topic, number) for topic in topics.ACCOUNT_SOURCES for number in range(config.partitions)]
+    tps = _fact_partitions(config)
     try:
         await admin.start()
         await consumer.start()
