@@ -23,7 +23,7 @@ def see_part(draft: Draft, account: Account, meta: EventMeta) -> Account:
         return account
     name = (meta.lease_epoch, meta.connection_epoch, meta.receive_seq)
     found = next((frame for frame in account.frames if _name(frame) == name), None)
-    if found is None and _was_whole(account, name):
+    if _was_whole(account, name) if found is None else meta.part_index in found.seen:
         return account
     now_ms = draft.fact.time_ms
     seen = tuple(sorted({*(found.seen if found else ()), meta.part_index}))

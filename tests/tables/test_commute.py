@@ -65,17 +65,17 @@ def interleaved(topics: Topics, picks: list[int]) -> list[Fact]:
 picks = st.lists(st.integers(0, 7), max_size=40)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(worlds(), picks, picks)
 def test_topics_commute(topics: Topics, one: list[int], other: list[int]) -> None:
     first, _ = fold_all(interleaved(topics, one), start())
     second, _ = fold_all(interleaved(topics, other), start())
-    # The version counts changes, and a fact that came too late changes nothing: it alone may differ.
+    # Version and time tell of changes, and a fact that came too late changes nothing: they alone may differ.
     assert comparable(first) == comparable(second)
 
 
 def comparable(row: User) -> bytes:
-    return codec.dump_user(replace(row, version=0))
+    return codec.dump_user(replace(row, version=0, updated_ms=0))
 
 
 @settings(max_examples=100, deadline=None)
