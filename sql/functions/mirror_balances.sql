@@ -3,7 +3,8 @@ CREATE OR REPLACE FUNCTION mirror_balances(accepted TEXT[], balances JSONB) RETU
 BEGIN
     INSERT INTO balances AS b (user_key, account_id, asset, wallet_balance, status, updated_at)
     SELECT user_key, account_id, asset, wallet_balance, 'open', instant(updated_ms)
-    FROM jsonb_to_recordset(mirror_balances.balances) AS r(user_key TEXT, account_id TEXT, asset TEXT, wallet_balance NUMERIC, updated_ms BIGINT)
+    FROM jsonb_to_recordset(mirror_balances.balances) AS r(user_key TEXT, account_id TEXT, asset TEXT, wallet_balance NUMERIC,
+                                                                  updated_ms BIGINT)
     WHERE user_key = ANY (accepted)
     ON CONFLICT (user_key, account_id, asset) DO UPDATE SET
         wallet_balance = EXCLUDED.wallet_balance, status = EXCLUDED.status, updated_at = EXCLUDED.updated_at

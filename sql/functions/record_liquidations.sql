@@ -3,8 +3,8 @@ CREATE OR REPLACE FUNCTION record_liquidations(given JSONB) RETURNS INTEGER LANG
 DECLARE
     added INTEGER;
 BEGIN
-    INSERT INTO liquidations (id, event, user_key, account_id, episode, step, action, venue, symbol, side, quantity, price, realised_pnl, fee,
-                              detail, created_at)
+    INSERT INTO liquidations (id, event, user_key, account_id, episode, step, action, venue, symbol, side, quantity, price, realised_pnl,
+                              fee, detail, created_at)
     SELECT id, event, user_key, account_id, episode, step, action, venue, symbol, side, quantity, price, realised_pnl, fee,
            detail, instant(created_ms)
     FROM jsonb_to_recordset(given) AS r(

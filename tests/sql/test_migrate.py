@@ -52,7 +52,8 @@ def test_a_function_file_holds_the_function_of_its_name(function: Path) -> None:
 
 def test_the_index_of_listen_keys_is_partial(dsn: str) -> None:
     with psycopg.connect(dsn) as connection:
-        found = connection.execute("SELECT indexdef FROM pg_indexes WHERE indexname = 'idx_exchange_accounts_listen_key_expires'").fetchone()
+        found = connection.execute(
+            "SELECT indexdef FROM pg_indexes WHERE indexname = 'idx_exchange_accounts_listen_key_expires'").fetchone()
     assert found and "WHERE (is_active AND (listen_key_encrypted IS NOT NULL))" in str(found[0])
 
 
