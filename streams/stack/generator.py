@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 _STEP_S = 0.05
 _SOURCE = "gen-"
 _CHUNK = 2_000
+_AWAY_MS = 20  # what happens at a venue is heard a little later: its times are never ahead of the broker's
 
 
 def main(config: Config) -> None:
@@ -42,7 +43,7 @@ async def generate(config: Config, stop: asyncio.Event | None = None) -> None:
     try:
         await send(producer, [(topics.RISK_RULES, f"{rule.rule_id}@{rule.effective_from_ms}", rule) for rule in rules()])
         await send(producer, _ticks(facts, len(INSTRUMENTS)))
-        await send(producer, facts.opening(_now_ms()))
+        await send(producer, facts.opening(_now_ms() - _AWAY_MS))
         log.info("users live:%d to live:%d, seed %d", first, first + config.generator_users - 1, config.seed)
         await _flow(producer, facts, config, stop)
     finally:
@@ -58,7 +59,7 @@ async def _flow(producer: AIOKafkaProducer, facts: Facts, config: Config, stop: 
         records = _ticks(facts, min(due, _CHUNK))
         ticks += due
         while events < spent * config.generator_events_per_s and len(records) < _CHUNK:
-            found = facts.next_batch(_now_ms())
+            found = facts.next_batch(_now_ms() - _AWAY_MS)
             events += len(found)
             records += found
         await send(producer, records)

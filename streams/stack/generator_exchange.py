@@ -54,7 +54,7 @@ class ExchangeAccount:
         self._orders: dict[str, _Order] = {}
         self._capital = self._wallet
         self._epoch = 1
-        self._seq = self._numbers = 0
+        self._seq = self._numbers = self._now_ms = 0
         self._instruments = (_SINKING,) if reckless else tuple(self._random.sample(_TRADED, 3))
 
     def open(self, now_ms: int, prices: Mapping[str, Decimal]) -> list[Record]:
@@ -63,10 +63,16 @@ class ExchangeAccount:
                                                        execution="external")
         update = engine.AccountUpdate(id=f"{self.user}/{self.account_id}/added", user_id=self.user, source="generator", time_ms=now_ms,
                                       exchange_account=account)
-        return [(topics.ACCOUNT_UPDATES, self.user, update), *self.snapshot(now_ms), *self.trade(now_ms + 1, prices)]
+        return [(topics.ACCOUNT_UPDATES, self.user, update), *self.snapshot(now_ms), *self.trade(now_ms, prices)]
+
+    def _later(self, now_ms: int) -> int:
+        """The account's time never stands still between two events: a snapshot removes only what is older than it."""
+        self._now_ms = max(now_ms, self._now_ms + 1)
+        return self._now_ms
 
     def trade(self, now_ms: int, prices: Mapping[str, Decimal]) -> list[Record]:
         """NEW, FILLED, then the ACCOUNT_UPDATE frame in two parts: the balance and the position."""
+        now_ms = self._later(now_ms)
         instrument = self._random.choice(self._instruments)
         price = prices[instrument.key]
         order = self._new_order(instrument, self._quantity(instrument, price), price, now_ms)
@@ -80,6 +86,7 @@ class ExchangeAccount:
 
     def order(self, now_ms: int, prices: Mapping[str, Decimal]) -> list[Record]:
         """A resting order comes, or the oldest one is cancelled where enough rest."""
+        now_ms = self._later(now_ms)
         if len(self._orders) >= _OPEN_MAX:
             return [self._order_update(self._orders.pop(next(iter(self._orders))), data.CANCELED, now_ms)]
         instrument = self._random.choice(self._instruments)
@@ -90,12 +97,14 @@ class ExchangeAccount:
 
     def configure(self, now_ms: int) -> list[Record]:
         """ACCOUNT_CONFIG_UPDATE: the leverage of a symbol."""
+        now_ms = self._later(now_ms)
         change = data.LeverageChange(symbol=self._random.choice(self._instruments).symbol, leverage=str(self._random.randint(5, 50)))
         event = data.UserDataAccountConfigEvent(meta=self._meta("ACCOUNT_CONFIG_UPDATE", now_ms), leverage=change)
         return [(topics.ACCOUNT_CONFIG, self.user, event)]
 
     def margin_call(self, now_ms: int) -> list[Record]:
         """The venue's own warning about what is held."""
+        now_ms = self._later(now_ms)
         called = [data.MarginCallPosition(symbol=key.partition(":")[2], position_side=data.BOTH, amount=money.say(held.quantity),
                                           margin_mode=data.CROSS) for key, held in self._positions.items()]
         event = data.UserDataMarginCallEvent(meta=self._meta("MARGIN_CALL", now_ms), cross_wallet_balance=money.say(self._wallet),
@@ -104,6 +113,7 @@ class ExchangeAccount:
 
     def reconnect(self, now_ms: int) -> list[Record]:
         """A new connection: what was closed while away is only missing from the snapshot that follows."""
+        now_ms = self._later(now_ms)
         self._epoch, self._seq = self._epoch + 1, 0
         gone = [key for key, held in self._positions.items() if held.updated_ms < now_ms]
         if gone and not self._reckless:
@@ -114,6 +124,7 @@ class ExchangeAccount:
 
     def snapshot(self, now_ms: int) -> list[Record]:
         """Every balance, position and open order, and an end on each of the three topics."""
+        now_ms = self._later(now_ms)
         ident = f"{self.account_id}/{self._epoch}/{self._seq}"
         balance = self._balance(now_ms)
         positions = [self._position(key, now_ms) for key in self._positions]

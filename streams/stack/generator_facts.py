@@ -23,7 +23,6 @@ class Facts:
     def __init__(self, seed: int, users: int, *, first: int = FIRST_USER, source: str = "generator", start_ms: int = _START_MS) -> None:
         self._random = random.Random(f"facts {seed}")
         self.market = Market(seed, start_ms)
-        self._now_ms = start_ms
         names = [f"live:{number}" for number in range(first, first + users)]
         self.books = [HouseBook(name, source, reckless=at % 20 == 0, seed=seed) for at, name in enumerate(names)]
         self.exchanges = [ExchangeAccount(name, reckless=at % 10 == 0, seed=seed) for at, name in enumerate(names[::4])]
@@ -32,21 +31,15 @@ class Facts:
     def opening(self, now_ms: int) -> list[Record]:
         """Profiles, opening balances, exchange accounts with their first snapshot, first trades."""
         prices = self.market.prices
-        found = [record for book in self.books for record in book.open(self._later(now_ms), prices)]
-        return found + [record for account in self.exchanges for record in account.open(self._later(now_ms), prices)]
+        found = [record for book in self.books for record in book.open(now_ms, prices)]
+        return found + [record for account in self.exchanges for record in account.open(now_ms, prices)]
 
     def next_batch(self, now_ms: int) -> list[Record]:
         """What happens next: 1 to some 20 records `(topic, key, message)`; about 2% are an earlier record again."""
-        now_ms = self._later(now_ms)
         choice = self._random.random()
         found = self._house(choice, now_ms) if choice < 0.6 or not self.exchanges else self._exchange((choice - 0.6) / 0.4, now_ms)
         self._recent.extend(found)
         return found + [self._random.choice(self._recent) for _ in range(len(found)) if self._random.random() < _DUPLICATES]
-
-    def _later(self, now_ms: int) -> int:
-        """Time never stands still between two facts: a snapshot removes only what is older than it."""
-        self._now_ms = max(now_ms, self._now_ms + 1)
-        return self._now_ms
 
     def _house(self, choice: float, now_ms: int) -> list[Record]:
         book = self._random.choice(self.books)

@@ -84,9 +84,17 @@ class _Row:
         if isinstance(folded.row, User):
             self.row = folded.row
 
+    def _give_up(self, sent: Sent) -> None:
+        """Nothing is judged on half a frame: a verdict on one means that the engine's timer had given the rest up by then."""
+        account = self.row.accounts.get(sent.account_id)
+        folded = accounts.expire(self.row, sent.stamp.time_ms, self._policy) if account and accounts.settling(account) else None
+        if folded and isinstance(folded.row, User):
+            self.row = folded.row
+
     def judge(self, sent: Sent, settings: Settings) -> Checked | None:
         """The check of `sent` made again; the row goes on as it left it."""
         self.fold_to(sent.stamp.fences)
+        self._give_up(sent)
         account = self.row.accounts.get(sent.account_id)
         if account is None:
             return None
