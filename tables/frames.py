@@ -67,7 +67,7 @@ def deadline_ms(account: Account, policy: Policy) -> int | None:
 
 def await_snapshot(account: Account, snapshot_id: str, now_ms: int) -> Account:
     """Settling until that snapshot is complete, if it is not already."""
-    if not snapshot_id or all(f"{topic}/{snapshot_id}" in account.mark_versions for topic in STATE_TOPICS):
+    if snapshot_id in ("", account.awaited_snapshot) or all(f"{topic}/{snapshot_id}" in account.mark_versions for topic in STATE_TOPICS):
         return account
     return replace(account, awaited_snapshot=snapshot_id, config_versions={**account.config_versions, _AWAITED: Version(time_ms=now_ms)})
 

@@ -27,6 +27,7 @@ def fold_report(draft: Draft, report: LiquidationReport) -> None:
     account, moved = _move(before, "step_id", report.step_id, _WORDS.get(report.status.lower(), ""))
     if moved:
         draft.check(account.account_id, "step_reported")
+    if any(step.step_id == report.step_id for step in account.margin.plan):  # its terminal order may have come before
         account = await_snapshot(account, report.snapshot_id, draft.fact.time_ms)
     if account is not before:
         close(draft, before, account)

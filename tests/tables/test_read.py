@@ -146,9 +146,9 @@ def test_a_snapshots_end_needs_identity_alone() -> None:
     about = meta(1, snapshot_id="x", snapshot_end=ud.SnapshotEnd())
     for topic, kind in MESSAGES.items():
         if topic.startswith("user-data"):
-            message: Message = kind(meta=about)  # type: ignore[call-arg]
+            message: Message = kind(meta=about)
             assert isinstance(reading(Record(message.SerializeToString()), topic), Fact)
-            nameless: Message = kind(meta=meta(1, snapshot_end=ud.SnapshotEnd()))  # type: ignore[call-arg]
+            nameless: Message = kind(meta=meta(1, snapshot_end=ud.SnapshotEnd()))
             assert "snapshot_id" in refusal(Record(nameless.SerializeToString()), topic).error
 
 

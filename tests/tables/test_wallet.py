@@ -14,7 +14,7 @@ from tests.tables.facts import anomalies, delta, fold_all, house_fill, said, upd
 KIND = pb.WalletDelta.Kind
 
 
-def skip(up_to: int, **more: object) -> Fact:
+def skip(up_to: int, **more: int) -> Fact:
     return update("skip", skip_gap=pb.AccountUpdate.SkipGap(source="s", up_to_sequence=up_to, actor="ops"), **more)
 
 
