@@ -49,7 +49,7 @@ class HouseBook:
         instrument = self._random.choice(self._instruments)
         quantity = self._quantity(instrument, prices[instrument.key])
         held = self._held.get(instrument.key, money.ZERO)
-        if not self.reckless and (abs(held) > 2 * quantity and held > 0 or self._random.random() < 0.5):
+        if not self.reckless and (held > 2 * quantity or (held >= -2 * quantity and self._random.random() < 0.5)):
             quantity = -quantity
         self._held[instrument.key] = held + quantity
         return topics.ORDER_UPDATES, self.user, self._execution(now_ms, instrument, quantity, prices[instrument.key])

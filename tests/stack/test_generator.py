@@ -18,7 +18,7 @@ from streams.stack.oracle import Seen, fold
 from tables import accounts
 from tables.policy import Policy
 from tables.read import Unreadable, read
-from tables.rows import Fact, User
+from tables.rows import User
 
 PARTITIONS = 4
 
