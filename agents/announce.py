@@ -41,7 +41,7 @@ def sealed(events: list[Event], stamp: pb.Stamp) -> tuple[Output, ...]:
 def check_record(ident: tuple[str, str], margin: Margin, causes: tuple[str, ...], figures: Figures | None, stamp: pb.Stamp) -> Output:
     """The droppable record of a check made."""
     user, account = ident
-    found = pb.MarginCheck(id=f"{user}/{account}/c{stamp.time_ms}", user_id=user, account_id=account, causes=causes, rung=margin.rung)
+    found = pb.MarginCheck(id=f"{user}/{account}/c{stamp.time_ms}", user_id=user, account_id=account, causes=causes, rung=margin.rung)  # type: ignore[arg-type]  # the stub wants the enum's own type
     if figures is not None:
         found.figures.CopyFrom(figures_message(figures))
     found.stamp.CopyFrom(stamp)

@@ -36,10 +36,10 @@ def figures_of(evaluation: Evaluation, thresholds: Thresholds) -> Figures:
     """Figures in the account's currency, to 12 decimals; the ratio is the worst pool's."""
     worst = worst_pool(evaluation, thresholds)
     ratio = worst.ratio if worst and thresholds.mode != "money" else None
-    return Figures(*(rounded(number) for number in (evaluation.equity, evaluation.initial_margin, evaluation.maintenance_margin,
-                                                    evaluation.free_margin, evaluation.unrealised_pnl)),
-                   margin_ratio=None if ratio is None else rounded(ratio),
-                   margin_level_pct=None if evaluation.level_pct is None else rounded(evaluation.level_pct))
+    level = evaluation.level_pct
+    return Figures(rounded(evaluation.equity), rounded(evaluation.initial_margin), rounded(evaluation.maintenance_margin),
+                   rounded(evaluation.free_margin), rounded(evaluation.unrealised_pnl), None if ratio is None else rounded(ratio),
+                   None if level is None else rounded(level))
 
 
 def rounded(number: Decimal) -> Decimal:

@@ -179,7 +179,7 @@ def _thresholds(top: Json, model: str) -> Thresholds:
     mode = fields.choice(row, "mode", "thresholds.", f"{default.mode} ratio percent money")
     names = ("warning", "margin_call", "liquidation", "release")
     values = [fields.optional(row, name, "thresholds.") if name in row or mode == default.mode else None for name in names]
-    filled = [getattr(default, name) if value is None else value for name, value in zip(names, values, strict=True)]
+    a, b, c, d = (getattr(default, name) if value is None else value for name, value in zip(names, values, strict=True))
     if mode != default.mode and None in values:
         raise BadInput(f"thresholds: expected {', '.join(names)} with mode {mode}")
-    return check_thresholds(Thresholds(mode, *filled, fields.optional(row, "auto_reduce", "thresholds.")), "thresholds")
+    return check_thresholds(Thresholds(mode, a, b, c, d, fields.optional(row, "auto_reduce", "thresholds.")), "thresholds")

@@ -150,8 +150,9 @@ def _move(sitting: _Sitting, judged: Judged, paused: str | None = None) -> None:
 
 def _margin_call(sitting: _Sitting, before: int, margin: Margin) -> pb.MarginCall:
     user, account_id = sitting.user.user_id, sitting.account_id
-    call = pb.MarginCall(id=transition_id(user, account_id, margin.episode, margin.transition), user_id=user, account_id=account_id, before=before,
-                         after=margin.rung, reasons=margin.reasons, episode=margin.episode, transition=margin.transition)
+    call = pb.MarginCall(id=transition_id(user, account_id, margin.episode, margin.transition), user_id=user, account_id=account_id,
+                         reasons=margin.reasons, episode=margin.episode, transition=margin.transition)
+    call.before, call.after = before, margin.rung  # type: ignore[assignment]  # the stub wants the enum's own type
     if margin.figures is not None:
         call.figures.CopyFrom(figures_message(margin.figures))
     return call
@@ -174,7 +175,8 @@ def _liquidate(sitting: _Sitting, judged: Judged) -> Judged:
 def _remote(sitting: _Sitting, judged: Judged) -> Judged:
     evaluation, law = judged.evaluation, judged.law
     figures = _figures(judged)
-    assert evaluation is not None and law is not None and figures is not None  # a known rung has them
+    if evaluation is None or law is None or figures is None:
+        raise AssertionError("expected figures with a known rung, was none")
     closes, now = law.plan(evaluation, judged.thresholds), sitting.world.now_ms
     if closes:
         drafts = plan.drafted(evaluation, closes, cancel=True)

@@ -204,7 +204,7 @@ class Columns:
         sums = [np.bincount(pool[live], weights=values[live], minlength=size) for values in
                 (gross * conversion, required, (notional + np.abs(at["cost"])) * np.abs(conversion))]
         wallet = self._pools["wallet"]
-        return Swept(wallet + sums[0], sums[1], np.abs(wallet) + sums[2])
+        return Swept(wallet + sums[0], sums[1].astype(np.float64), np.abs(wallet) + sums[2])
 
     def _rate(self, kind: Floats, over: npt.NDArray[np.int64], buying: npt.NDArray[np.bool_]) -> Floats:
         bid, ask = self._prices[over, BID], self._prices[over, ASK]

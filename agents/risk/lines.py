@@ -86,10 +86,10 @@ def _watched(account: Account, held: dict[str, Position], rules: Rules, now_ms: 
     currencies = {account.currency, *account.balances}
     for rule in (rules.instrument(name, now_ms) for name in names):
         currencies |= {rule.base, rule.quote, rule.settle} - {""} if rule else set()
-    venue = account.venue if account.model != "mt5" else "house"
-    for (pair_venue, base, quote), name in rules.pairs.items():
-        if pair_venue == venue and (base in currencies or quote in currencies):
-            found.add(name)
+    venue, target = account.venue if account.model != "mt5" else "house", account.currency
+    for source in currencies - {target}:
+        direct = [rules.pairs[pair] for pair in ((venue, source, target), (venue, target, source)) if pair in rules.pairs]
+        found |= set(direct or [name for (_, *pair), name in rules.pairs.items() if source in pair or target in pair])
     return found
 
 

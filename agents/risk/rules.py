@@ -190,9 +190,9 @@ def group_of(message: pb.RiskRule.Group) -> Group:
 
 def thresholds_of(message: pb.Threshold, where: str) -> Thresholds:
     """Validated thresholds; raises `BadRule`."""
-    numbers = [_number(getattr(message, field), f"{where}: {field}") for field in ("warning", "margin_call", "liquidation", "release")]
+    a, b, c, d = (_number(getattr(message, field), f"{where}: {field}") for field in ("warning", "margin_call", "liquidation", "release"))
     auto = _number(message.auto_reduce, f"{where}: auto_reduce") if message.HasField("auto_reduce") else None
-    return check_thresholds(Thresholds(message.mode or "ratio", *numbers, auto), where)
+    return check_thresholds(Thresholds(message.mode or "ratio", a, b, c, d, auto), where)
 
 
 def check_thresholds(found: Thresholds, where: str) -> Thresholds:

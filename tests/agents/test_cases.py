@@ -12,7 +12,8 @@ import pytest
 from agents.evaluate import evaluate_json
 
 CASES = Path(__file__).parents[2] / ".." / "shared" / "cases"
-D, Case = Decimal, dict[str, Any]
+D = Decimal
+Case = dict[str, Any]
 RAN_AT_LEAST = 35
 
 
