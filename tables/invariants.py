@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tables.rows import Account, Orders, Sequence, User, position_key
+from tables.rows import Account, Orders, Position, Sequence, User, position_key
 
 
 class Broken(AssertionError):
@@ -36,12 +36,7 @@ def _sequence(source: str, sequence: Sequence) -> Iterator[str]:
 
 def _account(account: Account) -> Iterator[str]:
     for item, position in account.positions.items():
-        if item != position_key(position.instrument, position.side, position.position_id):
-            yield f"expected the position's own key, was {item!r}"
-        if not position.quantity.is_finite() or not position.quantity:
-            yield f"{item}: expected a quantity, was {position.quantity}"
-        if position.side in ("LONG", "SHORT") and position.quantity < 0:
-            yield f"{item}: expected an absolute quantity, was {position.quantity}"
+        yield from (f"{item}: {text}" for text in _position(item, position))
         if item in account.removed:
             yield f"{item}: expected no tombstone of what is there, was one"
     for asset, balance in account.balances.items():
@@ -50,6 +45,15 @@ def _account(account: Account) -> Iterator[str]:
     for frame in account.frames:
         if len(frame.seen) >= frame.part_count:
             yield f"expected an incomplete frame, was {frame}"
+
+
+def _position(item: str, position: Position) -> Iterator[str]:
+    if item != position_key(position.instrument, position.side, position.position_id):
+        yield f"expected the position's own key, was {item!r}"
+    if not position.quantity.is_finite() or not position.quantity:
+        yield f"expected a quantity, was {position.quantity}"
+    if position.side in ("LONG", "SHORT") and position.quantity < 0:
+        yield f"expected an absolute quantity, was {position.quantity}"
 
 
 def _orders(orders: Orders) -> Iterator[str]:
