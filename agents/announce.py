@@ -16,11 +16,20 @@ Event = pb.MarginCall | pb.Liquidation | Output
 
 def stamp_of(world: World, used: Mapping[str, Mark], before: Margin) -> pb.Stamp:
     """The inputs of a verdict beside the row: fences, the marks it used, rules and control, time, settings, margin before."""
-    found = pb.Stamp(fences=dict(world.fences), rules_offset=world.rules.offset, control_offset=world.control.offset, time_ms=world.now_ms,
-                     margin_before=dump_margin(before), mark_stale_ms=world.mark_stale_ms, cooldown_ms=world.cooldown_ms)
+    found = pb.Stamp(
+        fences=dict(world.fences),
+        rules_offset=world.rules.offset,
+        control_offset=world.control.offset,
+        time_ms=world.now_ms,
+        margin_before=dump_margin(before),
+        mark_stale_ms=world.mark_stale_ms,
+        cooldown_ms=world.cooldown_ms,
+    )
     for _, mark in sorted(used.items()):
-        prices = {field: "" if price is None else say(price) for field, price in
-                  (("price", mark.mark), ("bid", mark.bid), ("ask", mark.ask), ("last", mark.last))}
+        prices = {
+            field: "" if price is None else say(price)
+            for field, price in (("price", mark.mark), ("bid", mark.bid), ("ask", mark.ask), ("last", mark.last))
+        }
         found.marks.add(instrument=mark.instrument, offset=mark.offset, append_time_ms=mark.append_ms, jumping=mark.jumping, **prices)
     return found
 
@@ -41,7 +50,8 @@ def sealed(events: list[Event], stamp: pb.Stamp) -> tuple[Output, ...]:
 def check_record(ident: tuple[str, str], margin: Margin, causes: tuple[str, ...], figures: Figures | None, stamp: pb.Stamp) -> Output:
     """The droppable record of a check made."""
     user, account = ident
-    found = pb.MarginCheck(id=f"{user}/{account}/c{stamp.time_ms}", user_id=user, account_id=account, causes=causes, rung=margin.rung)  # type: ignore[arg-type]  # the stub wants the enum's own type
+    found = pb.MarginCheck(id=f"{user}/{account}/c{stamp.time_ms}", user_id=user, account_id=account, causes=causes)
+    found.rung = margin.rung  # type: ignore[assignment]  # the stub wants the enum's own type
     if figures is not None:
         found.figures.CopyFrom(figures_message(figures))
     found.stamp.CopyFrom(stamp)
@@ -49,8 +59,13 @@ def check_record(ident: tuple[str, str], margin: Margin, causes: tuple[str, ...]
 
 
 def step_message(step: PlanStep) -> pb.Liquidation.Step:
-    return pb.Liquidation.Step(action=step.action, instrument=step.instrument, side=step.side,
-                               quantity=say(step.quantity) if step.quantity else "", position_id=step.position_id)
+    return pb.Liquidation.Step(
+        action=step.action,
+        instrument=step.instrument,
+        side=step.side,
+        quantity=say(step.quantity) if step.quantity else "",
+        position_id=step.position_id,
+    )
 
 
 __all__ = ["Event", "check_record", "sealed", "stamp_of", "step_message"]

@@ -28,26 +28,46 @@ def evaluate_json(obj: object) -> Json:
     if found.refused:
         raise BadInput(found.refused.replace("binance_usdm:", ""))
     unknown = bool(intake.market.unknown)
-    rungs = dict.fromkeys((pool.name for pool in found.pools), UNKNOWN) if unknown else ladder.rungs(found, intake.thresholds, intake.previous)
+    rungs = (
+        dict.fromkeys((pool.name for pool in found.pools), UNKNOWN) if unknown else ladder.rungs(found, intake.thresholds, intake.previous)
+    )
     rung = UNKNOWN if unknown else max(rungs.values(), default=NORMAL)
     worst = ladder.worst_pool(found, intake.thresholds)
     ratio = worst.ratio if worst and intake.thresholds.mode != "money" else None
     reasons = {*intake.market.unknown, *intake.market.notes, *(["negative_equity"] if found.equity < 0 else [])}
     return {
-        "model": intake.book.model, "equity": _say(found.equity), "wallet_balance": _say(found.wallet_balance),
-        "unrealised_pnl": _say(found.unrealised_pnl), "initial_margin": _say(found.initial_margin),
-        "maintenance_margin": _say(found.maintenance_margin), "free_margin": _say(found.free_margin), "margin_ratio": _maybe(ratio),
-        "margin_level_pct": _maybe(found.level_pct), "rung": RUNG_NAMES[rung],
-        "reasons": sorted(_bare(reason) for reason in reasons), "pools": [_pool(pool, rungs, intake) for pool in found.pools],
-        "positions": [_position(leg, found, (law, intake, rungs)) for leg in sorted(found.legs, key=lambda leg: list(intake.ids).index(leg.key))],
-        "liquidation_plan": _plan(found, law, intake) if rung == LIQUIDATION else []}
+        "model": intake.book.model,
+        "equity": _say(found.equity),
+        "wallet_balance": _say(found.wallet_balance),
+        "unrealised_pnl": _say(found.unrealised_pnl),
+        "initial_margin": _say(found.initial_margin),
+        "maintenance_margin": _say(found.maintenance_margin),
+        "free_margin": _say(found.free_margin),
+        "margin_ratio": _maybe(ratio),
+        "margin_level_pct": _maybe(found.level_pct),
+        "rung": RUNG_NAMES[rung],
+        "reasons": sorted(_bare(reason) for reason in reasons),
+        "pools": [_pool(pool, rungs, intake) for pool in found.pools],
+        "positions": [
+            _position(leg, found, (law, intake, rungs)) for leg in sorted(found.legs, key=lambda leg: list(intake.ids).index(leg.key))
+        ],
+        "liquidation_plan": _plan(found, law, intake) if rung == LIQUIDATION else [],
+    }
 
 
 def _pool(pool: Pool, rungs: dict[str, int], intake: Intake) -> Json:
     position = None if pool.position is None else intake.book.positions[pool.position].instrument.partition(":")[2]
     ratio = pool.ratio if intake.thresholds.mode != "money" else None
-    return {"kind": pool.kind, "asset": pool.asset, "position": position, "equity": _say(pool.equity), "initial_margin": _say(pool.initial_margin),
-            "maintenance_margin": _say(pool.maintenance_margin), "margin_ratio": _maybe(ratio), "rung": RUNG_NAMES[rungs[pool.name]]}
+    return {
+        "kind": pool.kind,
+        "asset": pool.asset,
+        "position": position,
+        "equity": _say(pool.equity),
+        "initial_margin": _say(pool.initial_margin),
+        "maintenance_margin": _say(pool.maintenance_margin),
+        "margin_ratio": _maybe(ratio),
+        "rung": RUNG_NAMES[rungs[pool.name]],
+    }
 
 
 def _position(leg: Leg, found: Evaluation, with_: tuple[Law, Intake, dict[str, int]]) -> Json:
@@ -55,11 +75,22 @@ def _position(leg: Leg, found: Evaluation, with_: tuple[Law, Intake, dict[str, i
     pool = next(pool for pool in found.pools if pool.name == leg.pool)
     prices, isolated = law.prices(leg, found, intake.thresholds), pool.kind == "isolated"
     maintenance = leg.maintenance_margin if intake.book.model != "mt5" else leg.initial_margin * _share(found)
-    return {"id": intake.ids[leg.key], "symbol": leg.position.instrument.partition(":")[2], "side": leg.position.side, "notional": _say(leg.notional),
-            "unrealised_pnl": _say(leg.unrealised_pnl), "initial_margin": _say(leg.initial_margin), "maintenance_margin": _say(maintenance),
-            "bracket_rate": _maybe(leg.bracket_rate), "equity": _say(pool.equity) if isolated else None,
-            "margin_ratio": _maybe(pool.ratio) if isolated else None, "liquidation_price_below": _maybe(prices.below),
-            "liquidation_price_above": _maybe(prices.above), "bankruptcy_price": _maybe(prices.bankruptcy), "rung": RUNG_NAMES[rungs[leg.pool]]}
+    return {
+        "id": intake.ids[leg.key],
+        "symbol": leg.position.instrument.partition(":")[2],
+        "side": leg.position.side,
+        "notional": _say(leg.notional),
+        "unrealised_pnl": _say(leg.unrealised_pnl),
+        "initial_margin": _say(leg.initial_margin),
+        "maintenance_margin": _say(maintenance),
+        "bracket_rate": _maybe(leg.bracket_rate),
+        "equity": _say(pool.equity) if isolated else None,
+        "margin_ratio": _maybe(pool.ratio) if isolated else None,
+        "liquidation_price_below": _maybe(prices.below),
+        "liquidation_price_above": _maybe(prices.above),
+        "bankruptcy_price": _maybe(prices.bankruptcy),
+        "rung": RUNG_NAMES[rungs[leg.pool]],
+    }
 
 
 def _share(found: Evaluation) -> Decimal:
@@ -71,8 +102,15 @@ def _plan(found: Evaluation, law: Law, intake: Intake) -> list[Json]:
     steps: list[Json] = [{"action": "cancel_orders", "symbol": None}] if closes or intake.book.orders else []
     for close in closes:
         position = intake.book.positions[close.key]
-        steps.append({"action": "close", "id": intake.ids[close.key], "symbol": position.instrument.partition(":")[2], "side": position.side,
-                      "quantity": _say(close.quantity)})
+        steps.append(
+            {
+                "action": "close",
+                "id": intake.ids[close.key],
+                "symbol": position.instrument.partition(":")[2],
+                "side": position.side,
+                "quantity": _say(close.quantity),
+            }
+        )
     return steps
 
 

@@ -19,11 +19,13 @@ from agents.risk.world import Mark
 from schemas.money import ONE
 from tables.rows import RUNG_NAMES, Order, Position, position_key
 
-_TOP = ("model currency balances positions orders prices rules rates collateral_weights leverage credit previous_rung now_ms thresholds")
+_TOP = "model currency balances positions orders prices rules rates collateral_weights leverage credit previous_rung now_ms thresholds"
 _POSITION = "id symbol side quantity entry_price margin_mode isolated_wallet leverage open_rate swap commission"
 _ORDER = "symbol side position_side quantity price reduce_only"
-_RULE = ("brackets tier_policy tier_unit base quote settle contract_size taker_fee calc_mode margin_rate hedged_factor hedged_mode tick_size"
-         " tick_value initial_margin maintenance_margin quantity_step min_quantity price_tick stale_after_ms")
+_RULE = (
+    "brackets tier_policy tier_unit base quote settle contract_size taker_fee calc_mode margin_rate hedged_factor hedged_mode tick_size"
+    " tick_value initial_margin maintenance_margin quantity_step min_quantity price_tick stale_after_ms"
+)
 _BRACKET = "floor cap rate amount max_leverage"
 
 
@@ -45,8 +47,15 @@ def read(obj: object) -> Intake:
     currency = fields.text(top, "currency", "", "USD" if model == "mt5" else "USDT")
     positions, ids = _positions(top, venue)
     balances = {asset: fields.number(value, f"balances.{asset}") for asset, value in fields.mapping(top, "balances").items()}
-    book = Book(model, currency, balances, positions, _orders(top, venue), fields.positive(top, "leverage", ""),
-                credit=fields.amount(top, "credit", ""))
+    book = Book(
+        model,
+        currency,
+        balances,
+        positions,
+        _orders(top, venue),
+        fields.positive(top, "leverage", ""),
+        credit=fields.amount(top, "credit", ""),
+    )
     for asset, weight in fields.mapping(top, "collateral_weights").items():
         fields.number(weight, f"collateral_weights.{asset}")
     rungs = {name: number for number, name in RUNG_NAMES.items() if number in (1, 2, 3, 4)}
@@ -66,9 +75,18 @@ def _positions(top: Json, venue: str) -> tuple[dict[str, Position], dict[str, ob
             raise BadInput(f"{where}quantity: expected 0 or more for {side}, was {quantity}")
         ident = row.get("id")
         position = Position(
-            f"{venue}:{symbol}", side, quantity, fields.positive(row, "entry_price", where) or Decimal(0), fields.choice(row, "margin_mode", where, "cross isolated"),
-            fields.optional(row, "isolated_wallet", where), fields.positive(row, "leverage", where), "" if ident is None else str(ident),
-            fields.positive(row, "open_rate", where), fields.amount(row, "swap", where), fields.amount(row, "commission", where))
+            f"{venue}:{symbol}",
+            side,
+            quantity,
+            fields.positive(row, "entry_price", where) or Decimal(0),
+            fields.choice(row, "margin_mode", where, "cross isolated"),
+            fields.optional(row, "isolated_wallet", where),
+            fields.positive(row, "leverage", where),
+            "" if ident is None else str(ident),
+            fields.positive(row, "open_rate", where),
+            fields.amount(row, "swap", where),
+            fields.amount(row, "commission", where),
+        )
         if quantity and not position.entry_price:
             raise BadInput(f"{where}entry_price: expected a price, was none")
         key = position_key(position.instrument, side, position.position_id)
@@ -85,9 +103,18 @@ def _orders(top: Json, venue: str) -> tuple[Order, ...]:
         reduce_only = row.get("reduce_only") or False
         if not isinstance(reduce_only, bool):
             raise BadInput(f"{where}reduce_only: expected true or false, was {reduce_only!r}")
-        found.append(Order("", f"{venue}:{_symbol(row, where)}", str(at), side=fields.choice(row, "side", where, "BUY SELL"),
-                           position_side=fields.choice(row, "position_side", where, "BOTH LONG SHORT"),
-                           quantity=fields.amount(row, "quantity", where), price=fields.positive(row, "price", where) or Decimal(0), reduce_only=reduce_only))
+        found.append(
+            Order(
+                "",
+                f"{venue}:{_symbol(row, where)}",
+                str(at),
+                side=fields.choice(row, "side", where, "BUY SELL"),
+                position_side=fields.choice(row, "position_side", where, "BOTH LONG SHORT"),
+                quantity=fields.amount(row, "quantity", where),
+                price=fields.positive(row, "price", where) or Decimal(0),
+                reduce_only=reduce_only,
+            )
+        )
     return tuple(found)
 
 
@@ -147,27 +174,42 @@ def _rule(raw: object, symbol: str, venue: str) -> Instrument:
     brackets = tuple(_bracket(found, f"{where}brackets[{at}]") for at, found in enumerate(fields.rows(row, "brackets")))
     for unused in ("maintenance_margin", "price_tick"):
         fields.optional(row, unused, where)
-    values = {field: found for field in ("tick_size", "tick_value", "initial_margin", "taker_fee", "hedged_factor", "quantity_step", "min_quantity")
-              if (found := fields.optional(row, field, where)) is not None}
+    values = {
+        field: found
+        for field in ("tick_size", "tick_value", "initial_margin", "taker_fee", "hedged_factor", "quantity_step", "min_quantity")
+        if (found := fields.optional(row, field, where)) is not None
+    }
     for field, found in values.items():
         if found < 0:
             raise BadInput(f"{where}{field}: expected 0 or more, was {found}")
     quote = fields.text(row, "quote", where) or default.quote
     return replace(
-        default, base=fields.text(row, "base", where) or default.base, quote=quote,
+        default,
+        base=fields.text(row, "base", where) or default.base,
+        quote=quote,
         settle=fields.text(row, "settle", where) or fields.text(row, "quote", where) or default.settle,
         contract_size=fields.positive(row, "contract_size", where) or (default.contract_size if venue == "house" else ONE),
-        calc_mode=fields.choice(row, "calc_mode", where, " ".join(CALC_MODES)), margin_rate=fields.amount(two, "long", f"{where}margin_rate.", "1"),
-        margin_rate_short=fields.amount(two, "short", f"{where}margin_rate.", "1"), tier_policy=policy,
+        calc_mode=fields.choice(row, "calc_mode", where, " ".join(CALC_MODES)),
+        margin_rate=fields.amount(two, "long", f"{where}margin_rate.", "1"),
+        margin_rate_short=fields.amount(two, "short", f"{where}margin_rate.", "1"),
+        tier_policy=policy,
         tier_unit=fields.choice(row, "tier_unit", where, "notional contracts settle"),
         brackets=validate(brackets, policy, f"rules.{symbol}", first_amount_zero=False) or default.brackets,
-        stale_after_ms=fields.whole(row, "stale_after_ms", where) or 0, hedged_mode=fields.choice(row, "hedged_mode", where, "factor larger"), **values)
+        stale_after_ms=fields.whole(row, "stale_after_ms", where) or 0,
+        hedged_mode=fields.choice(row, "hedged_mode", where, "factor larger"),
+        **values,
+    )
 
 
 def _bracket(raw: object, where: str) -> Bracket:
     row = fields.only(raw, _BRACKET, where)
-    return Bracket(fields.amount(row, "floor", f"{where}."), fields.optional(row, "cap", f"{where}."), fields.number(row.get("rate"), f"{where}.rate"),
-                   fields.amount(row, "amount", f"{where}."), fields.positive(row, "max_leverage", f"{where}."))
+    return Bracket(
+        fields.amount(row, "floor", f"{where}."),
+        fields.optional(row, "cap", f"{where}."),
+        fields.number(row.get("rate"), f"{where}.rate"),
+        fields.amount(row, "amount", f"{where}."),
+        fields.positive(row, "max_leverage", f"{where}."),
+    )
 
 
 def _thresholds(top: Json, model: str) -> Thresholds:

@@ -80,8 +80,11 @@ def apply_step(user: User, account_id: str, step: PlanStep, leg: Leg, now_ms: in
     after, pnl, outputs = apply_house_step(user, account_id, step, deal)
     margin = user.accounts[account_id].margin
     said = event(user.user_id, account_id, margin, (f"{step.step_id}/completed", int(step.step_id.rpartition("/s")[2])), now_ms)
-    said.completed.CopyFrom(pb.Liquidation.Completed(instrument=step.instrument, quantity=say(step.quantity), price=say(leg.price),
-                                                     realised_pnl=say(pnl), fee=say(deal.fee)))
+    said.completed.CopyFrom(
+        pb.Liquidation.Completed(
+            instrument=step.instrument, quantity=say(step.quantity), price=say(leg.price), realised_pnl=say(pnl), fee=say(deal.fee)
+        )
+    )
     return after, [said, *outputs]
 
 
@@ -97,4 +100,8 @@ def ended(user: str, account_id: str, margin: Margin, now_ms: int) -> Ordered:
         else:
             said.refused = f"{step.action} {step.instrument}".strip()
         events.append(said)
-    return Ordered(replace(margin, plan=tuple(step for step in margin.plan if step.status == "ordered")), events) if events else Ordered(margin, [])
+    return (
+        Ordered(replace(margin, plan=tuple(step for step in margin.plan if step.status == "ordered")), events)
+        if events
+        else Ordered(margin, [])
+    )

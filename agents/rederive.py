@@ -13,7 +13,9 @@ from tables.codec import load_margin
 from tables.rows import Orders, Output, User
 
 
-def rederive(user_before: User, event: pb.MarginCall | pb.Liquidation, rules: Rules, control: Control, orders: Orders | None = None) -> list[Output]:
+def rederive(
+    user_before: User, event: pb.MarginCall | pb.Liquidation, rules: Rules, control: Control, orders: Orders | None = None
+) -> list[Output]:
     """Every output of the check that sent `event`, in order.
 
     `user_before` is the row folded up to the stamp's fences; `rules` and `control` are taken up to the stamp's offsets. The margin state is
@@ -28,6 +30,17 @@ def rederive(user_before: User, event: pb.MarginCall | pb.Liquidation, rules: Ru
 
 def world_of(stamp: pb.Stamp, rules: Rules, control: Control) -> World:
     """The world a stamp was made in, as far as the verdict saw it."""
-    marks = {mark.instrument: Mark(mark.instrument, parse_optional(mark.bid), parse_optional(mark.ask), parse_optional(mark.last),
-                                   parse_optional(mark.price), mark.offset, mark.append_time_ms, mark.jumping) for mark in stamp.marks}
+    marks = {
+        mark.instrument: Mark(
+            mark.instrument,
+            parse_optional(mark.bid),
+            parse_optional(mark.ask),
+            parse_optional(mark.last),
+            parse_optional(mark.price),
+            mark.offset,
+            mark.append_time_ms,
+            mark.jumping,
+        )
+        for mark in stamp.marks
+    }
     return World(stamp.time_ms, marks, rules, control, dict(stamp.fences), stamp.mark_stale_ms, stamp.cooldown_ms)

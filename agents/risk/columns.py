@@ -48,8 +48,9 @@ class Columns:
         self._tiers: tuple[Floats, Floats, Floats] = (np.zeros((0, 1)), np.zeros((0, 1)), np.zeros((0, 1)))
         self._accounts = Slots(warning=1.0, call=1.0, liquidation=1.0, release=1.0, rung=1.0)
         self._pools = Slots(account=-1.0, wallet=0.0)
-        self._positions = Slots(pool=-1.0, instrument=0.0, side=0.0, size=0.0, cost=0.0, kind=0.0, over=0.0, margin=0.0, margin_kind=0.0,
-                                margin_over=0.0)
+        self._positions = Slots(
+            pool=-1.0, instrument=0.0, side=0.0, size=0.0, cost=0.0, kind=0.0, over=0.0, margin=0.0, margin_kind=0.0, margin_over=0.0
+        )
 
     def ruled(self, rules: Rules, now_ms: int) -> None:
         """Takes the rules that hold now and lays every row out again."""
@@ -123,9 +124,17 @@ class Columns:
     def _place(self, pool: int, line: PositionLine) -> int:
         over, margin_over = (self._index(found.instrument or line.instrument) for found in (line.conversion, line.margin_conversion))
         return self._positions.take(
-            pool=float(pool), instrument=float(self._index(line.instrument)), side=float(line.side), size=line.size, cost=line.cost,
-            kind=float(line.conversion.kind), over=float(over), margin=np.nan if line.margin is None else line.margin,
-            margin_kind=float(line.margin_conversion.kind), margin_over=float(margin_over))
+            pool=float(pool),
+            instrument=float(self._index(line.instrument)),
+            side=float(line.side),
+            size=line.size,
+            cost=line.cost,
+            kind=float(line.conversion.kind),
+            over=float(over),
+            margin=np.nan if line.margin is None else line.margin,
+            margin_kind=float(line.margin_conversion.kind),
+            margin_over=float(margin_over),
+        )
 
     def _index(self, name: str) -> int:
         found = self._instruments.get(name)
@@ -140,7 +149,10 @@ class Columns:
     def _lay_tiers(self) -> None:
         """Tiers of the known instruments side by side: floor, rate, amount; what a shorter table lacks begins at infinity."""
         tables = [rule.brackets if (rule := self._rules.instrument(name, self._now_ms)) else () for name in self._instruments]
-        flat = [bool(rule and rule.tier_policy != PROGRESSIVE) for rule in (self._rules.instrument(name, self._now_ms) for name in self._instruments)]
+        flat = [
+            bool(rule and rule.tier_policy != PROGRESSIVE)
+            for rule in (self._rules.instrument(name, self._now_ms) for name in self._instruments)
+        ]
         shape = (len(tables), max((len(table) for table in tables), default=0) or 1)
         floors, rates, amounts = np.full(shape, np.inf), np.zeros(shape), np.zeros(shape)
         for at, table in enumerate(tables):
@@ -167,7 +179,9 @@ class Columns:
         kept = live & (swept.required - ERROR * swept.gross > release * (swept.equity + ERROR * swept.gross))
         ratio = np.where(swept.equity > 0, swept.required / np.where(swept.equity > 0, swept.equity, 1.0), np.inf)
         size = len(accounts["rung"])
-        worst_high, worst_low, held, badness = (_worst(of[live], values[live], size) for values in (high, low, kept.astype(np.float64), ratio))
+        worst_high, worst_low, held, badness = (
+            _worst(of[live], values[live], size) for values in (high, low, kept.astype(np.float64), ratio)
+        )
         lost = _worst(of[live], np.isnan(swept.equity[live] + swept.required[live]).astype(np.float64), size)
         stored = accounts["rung"]
         steady = np.where(stored >= MARGIN_CALL, (worst_high <= stored) & ((held > 0) | (worst_low == stored)), worst_high == stored)
@@ -196,13 +210,19 @@ class Columns:
         conversion = self._rate(at["kind"], at["over"].astype(np.int64), gross < 0)
         floors, rates, amounts = self._tiers
         notional = np.abs(worth)
-        tier = np.maximum((floors[name] <= notional[:, None] * (1 + 1e-12)).sum(axis=1) - 1, 0) if len(floors) else np.zeros(len(name), np.int64)
+        tier = (
+            np.maximum((floors[name] <= notional[:, None] * (1 + 1e-12)).sum(axis=1) - 1, 0)
+            if len(floors)
+            else np.zeros(len(name), np.int64)
+        )
         tiered = notional * rates[name, tier] - amounts[name, tier] if len(floors) else np.zeros(len(name))
         margin = at["margin"] * self._rate(at["margin_kind"], at["margin_over"].astype(np.int64), at["size"] > 0)
         required = np.where(np.isnan(at["margin"]), tiered, margin)
         size = len(self._pools["wallet"])
-        sums = [np.bincount(pool[live], weights=values[live], minlength=size) for values in
-                (gross * conversion, required, (notional + np.abs(at["cost"])) * np.abs(conversion))]
+        sums = [
+            np.bincount(pool[live], weights=values[live], minlength=size)
+            for values in (gross * conversion, required, (notional + np.abs(at["cost"])) * np.abs(conversion))
+        ]
         wallet = self._pools["wallet"]
         return Swept(wallet + sums[0], sums[1].astype(np.float64), np.abs(wallet) + sums[2])
 

@@ -22,7 +22,7 @@ def danger(pool: Pool, mode: str) -> tuple[Decimal, Decimal]:
 def rung(pool: Pool, thresholds: Thresholds, previous: int = NORMAL) -> int:
     """The rung of a pool; on a threshold it is reached. Margin call and liquidation step down only where `release` is reached.
 
-    Without any requirement there is no ratio and no breach, unless the equity itself is negative: that is a liquidation with nothing to close.
+    Without any requirement there is no ratio and no breach, unless the equity itself is negative: a liquidation with nothing to close.
     """
     if pool.equity < 0:
         return LIQUIDATION

@@ -15,7 +15,7 @@ from tables.rows import Order, Position
 
 
 class Book(msgspec.Struct, frozen=True):
-    """An account as the law sees it. `balances` hold isolated wallets and no PnL; `leverage` is the account's, behind each position's own."""
+    """An account as the law sees it. `balances` hold isolated wallets and no PnL; `leverage` is behind each position's own."""
 
     model: str
     currency: str
@@ -28,7 +28,7 @@ class Book(msgspec.Struct, frozen=True):
 
 
 class Leg(NamedTuple):
-    """A position valued: `signed` in units of the instrument's contracts, money in the pool's asset. `pnl` with swap and commission in `extra`."""
+    """A position valued: `signed` in units of the instrument's contracts, money in the pool's asset; `extra`: swap and commission."""
 
     key: str
     position: Position

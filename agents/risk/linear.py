@@ -31,8 +31,10 @@ class Linear:
                 legs.append(found)
         order_margin = _order_margin(book, legs, market)
         pools = _pools(book, legs, order_margin, market)
-        total = [sum((getattr(pool, field) * pool.rate for pool in pools), ZERO) for field in
-                 ("wallet", "equity", "initial_margin", "maintenance_margin")]
+        total = [
+            sum((getattr(pool, field) * pool.rate for pool in pools), ZERO)
+            for field in ("wallet", "equity", "initial_margin", "maintenance_margin")
+        ]
         free = sum(((pool.equity - pool.initial_margin) * pool.rate for pool in pools if pool.kind == "cross"), ZERO)
         rates = {pool.name: pool.rate for pool in pools}
         pnl = sum((leg.unrealised_pnl * rates[leg.pool] for leg in legs), ZERO)
@@ -78,8 +80,19 @@ def _leg(key: str, position: Position, book: Book, market: Market) -> Leg | str 
     isolated = position.margin_mode == "isolated"
     if isolated and position.isolated_wallet is None:
         market.unknown.add(f"missing_isolated_wallet:{position.instrument}")
-    return Leg(key, position, rule, key if isolated else f"cross:{asset}", signed, price, notional,
-               (signed * price - signed_cost(position)) * rule.contract_size, notional / _leverage(position, book), required.amount, required.rate)
+    return Leg(
+        key,
+        position,
+        rule,
+        key if isolated else f"cross:{asset}",
+        signed,
+        price,
+        notional,
+        (signed * price - signed_cost(position)) * rule.contract_size,
+        notional / _leverage(position, book),
+        required.amount,
+        required.rate,
+    )
 
 
 def _leverage(position: Position, book: Book) -> Decimal:
@@ -106,9 +119,12 @@ def _pools(book: Book, legs: Sequence[Leg], order_margin: dict[str, Decimal], ma
 
 
 def _pool(name: str, asset: str, position: str | None, wallet: Decimal, legs: Sequence[Leg], rate: Decimal, orders: Decimal = ZERO) -> Pool:
-    pnl, initial, required = (sum((getattr(leg, field) for leg in legs), ZERO) for field in
-                              ("unrealised_pnl", "initial_margin", "maintenance_margin"))
-    return Pool(name, "isolated" if position else "cross", asset, position, wallet, wallet + pnl, initial + orders, required, required, rate)
+    pnl, initial, required = (
+        sum((getattr(leg, field) for leg in legs), ZERO) for field in ("unrealised_pnl", "initial_margin", "maintenance_margin")
+    )
+    return Pool(
+        name, "isolated" if position else "cross", asset, position, wallet, wallet + pnl, initial + orders, required, required, rate
+    )
 
 
 def _asset(leg: Leg, book: Book) -> str:
@@ -156,5 +172,7 @@ def _extra(name: str, rule: Instrument, price: Decimal, held: tuple[Book, Sequen
 
 def _worth(orders: Sequence[Order], wanted: tuple[str, str, str], rule: Instrument, price: Decimal) -> Decimal:
     """Notional of the open orders of one instrument, position side and direction; a market order counts at the mark."""
-    open_orders = (order for order in orders if not order.reduce_only and (order.instrument, order.position_side or "BOTH", order.side) == wanted)
+    open_orders = (
+        order for order in orders if not order.reduce_only and (order.instrument, order.position_side or "BOTH", order.side) == wanted
+    )
     return sum(((order.quantity - order.filled_quantity) * rule.contract_size * (order.price or price) for order in open_orders), ZERO)

@@ -128,7 +128,9 @@ def _line(pool: int, position: Position, rule: Instrument, side: int, conversion
     assert amount is None or isinstance(amount, float)
     assert isinstance(margin_conversion, Conversion)
     size = float(signed_quantity(position) * rule.contract_size)
-    return PositionLine(pool, position.instrument, side, size, float(signed_cost(position) * rule.contract_size), conversion, amount, margin_conversion)
+    return PositionLine(
+        pool, position.instrument, side, size, float(signed_cost(position) * rule.contract_size), conversion, amount, margin_conversion
+    )
 
 
 def _fx(account: Account, held: dict[str, Position], room: Room) -> tuple[tuple[float, ...], tuple[PositionLine, ...]]:
@@ -150,7 +152,9 @@ def _fx(account: Account, held: dict[str, Position], room: Room) -> tuple[tuple[
         margin /= lever if rule.calc_mode in ("FOREX", "CFD_LEVERAGE") else 1
         currency = rule.base if rule.calc_mode.startswith("FOREX") else rule.quote
         into = Conversion() if position.open_rate else _conversion(currency, account.currency, rules)
-        lines.append(_line(0, position, rule, BID if signed > 0 else ASK, _conversion(rule.quote, account.currency, rules), float(margin), into))
+        lines.append(
+            _line(0, position, rule, BID if signed > 0 else ASK, _conversion(rule.quote, account.currency, rules), float(margin), into)
+        )
     return (float(wallet),), tuple(lines)
 
 

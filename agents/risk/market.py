@@ -15,14 +15,22 @@ Rates = Mapping[tuple[str, str], Decimal]
 
 
 class Market:
-    """One check's view; remembers the marks it handed out (`used`), why nothing may be decided (`unknown`) and what else to say (`notes`)."""
+    """One check's view; remembers the marks it handed out (`used`), why nothing may be decided (`unknown`) what else to say (`notes`)."""
 
-    def __init__(self, marks: Mapping[str, Mark], instruments: Callable[[str], Instrument | None], pairs: Pairs | None = None,
-                 rates: Rates | None = None, freshness: Callable[[Mark, Instrument | None], str] = lambda mark, rule: "") -> None:
+    def __init__(
+        self,
+        marks: Mapping[str, Mark],
+        instruments: Callable[[str], Instrument | None],
+        pairs: Pairs | None = None,
+        rates: Rates | None = None,
+        freshness: Callable[[Mark, Instrument | None], str] = lambda mark, rule: "",
+    ) -> None:
         self._marks, self._instruments, self._freshness = marks, instruments, freshness
         self._pairs, self._rates = pairs or {}, rates or {}
-        self._currencies = sorted({name for pair in self._rates for name in pair} | {name for _, *pair in self._pairs for name in pair},
-                                  key=lambda name: (name != "USD", name))
+        self._currencies = sorted(
+            {name for pair in self._rates for name in pair} | {name for _, *pair in self._pairs for name in pair},
+            key=lambda name: (name != "USD", name),
+        )
         self.used: dict[str, Mark] = {}
         self.unknown: set[str] = set()
         self.notes: set[str] = set()
@@ -112,5 +120,9 @@ def _side(mark: Mark, field: str) -> Decimal | None:
 def market_of(world: World) -> Market:
     """The market of a world: rules that hold at its time, marks by its clock."""
     now, rules = world.now_ms, world.rules
-    return Market(world.marks, lambda name: rules.instrument(name, now), rules.pairs,
-                  freshness=lambda mark, rule: stale(mark, now, rule, world.mark_stale_ms))
+    return Market(
+        world.marks,
+        lambda name: rules.instrument(name, now),
+        rules.pairs,
+        freshness=lambda mark, rule: stale(mark, now, rule, world.mark_stale_ms),
+    )

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class Instrument(msgspec.Struct, frozen=True):
-    """Everything the law needs to know of one instrument. `sessions` are (open, close) minutes since Monday 00:00 UTC, none = always open."""
+    """What the law needs to know of one instrument. `sessions` are (open, close) minutes since Monday 00:00 UTC, none = always open."""
 
     name: str
     base: str = ""
@@ -142,15 +142,28 @@ def instrument_of(message: pb.RiskRule.Instrument) -> Instrument:
         raise BadRule(f"instrument: expected 'venue:symbol', was {name!r}")
     policy = message.tier_policy or PROGRESSIVE
     found = Instrument(
-        name, message.base, message.quote, message.settle or message.quote,
-        _number(message.contract_size or "1", f"{name}: contract_size"), _number(message.price_tick or "0", f"{name}: price_tick"),
-        _number(message.quantity_step or "0", f"{name}: quantity_step"), _number(message.min_quantity or "0", f"{name}: min_quantity"),
-        message.calc_mode or "FOREX", _number(message.margin_rate or "1", f"{name}: margin_rate"),
-        taker_fee=_number(message.taker_fee or "0", f"{name}: taker_fee"), tier_policy=policy, tier_unit=message.tier_unit or "notional",
+        name,
+        message.base,
+        message.quote,
+        message.settle or message.quote,
+        _number(message.contract_size or "1", f"{name}: contract_size"),
+        _number(message.price_tick or "0", f"{name}: price_tick"),
+        _number(message.quantity_step or "0", f"{name}: quantity_step"),
+        _number(message.min_quantity or "0", f"{name}: min_quantity"),
+        message.calc_mode or "FOREX",
+        _number(message.margin_rate or "1", f"{name}: margin_rate"),
+        taker_fee=_number(message.taker_fee or "0", f"{name}: taker_fee"),
+        tier_policy=policy,
+        tier_unit=message.tier_unit or "notional",
         brackets=validate([_bracket(found, f"{name}: brackets[{at}]") for at, found in enumerate(message.brackets)], policy, name),
-        stale_after_ms=message.stale_after_ms, jump_ratio=_optional(message.jump_ratio, f"{name}: jump_ratio"), jump_ticks=message.jump_ticks,
-        jump_ms=message.jump_ms, sessions=tuple(sorted((session.open_minute, session.close_minute) for session in message.sessions)),
-        conversion_instrument=message.conversion_instrument, hedged_factor=_number(message.hedged_factor or "0.5", f"{name}: hedged_factor"))
+        stale_after_ms=message.stale_after_ms,
+        jump_ratio=_optional(message.jump_ratio, f"{name}: jump_ratio"),
+        jump_ticks=message.jump_ticks,
+        jump_ms=message.jump_ms,
+        sessions=tuple(sorted((session.open_minute, session.close_minute) for session in message.sessions)),
+        conversion_instrument=message.conversion_instrument,
+        hedged_factor=_number(message.hedged_factor or "0.5", f"{name}: hedged_factor"),
+    )
     _validate_instrument(found)
     return found
 
@@ -173,8 +186,13 @@ def _validate_instrument(found: Instrument) -> None:
 
 
 def _bracket(message: pb.Bracket, where: str) -> Bracket:
-    return Bracket(_number(message.floor or "0", f"{where}.floor"), _optional(message.cap, f"{where}.cap"), _number(message.rate, f"{where}.rate"),
-                   _number(message.amount or "0", f"{where}.amount"), _optional(message.max_leverage, f"{where}.max_leverage"))
+    return Bracket(
+        _number(message.floor or "0", f"{where}.floor"),
+        _optional(message.cap, f"{where}.cap"),
+        _number(message.rate, f"{where}.rate"),
+        _number(message.amount or "0", f"{where}.amount"),
+        _optional(message.max_leverage, f"{where}.max_leverage"),
+    )
 
 
 def group_of(message: pb.RiskRule.Group) -> Group:

@@ -32,7 +32,7 @@ class Requirement(NamedTuple):
 
 
 def bracket_at(brackets: Sequence[Bracket], size: Decimal) -> tuple[Bracket, bool]:
-    """The tier of `size` and whether it lies past the last cap; exactly on an edge is the upper tier (Binance), on the last cap the last."""
+    """The tier of `size` and whether it lies past the last cap; on an edge it is the upper tier (Binance), on the last cap the last."""
     for bracket in brackets:
         if bracket.cap is None or size < bracket.cap:
             return bracket, False

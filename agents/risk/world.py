@@ -38,12 +38,18 @@ class Control(msgspec.Struct, frozen=True):
         """The widest scope that pauses liquidations of this account, or None."""
         if not self.pauses:
             return None
-        scopes = ("global", f"venue:{venue}", f"user:{user}", f"account:{user}/{account_id}", *(f"instrument:{name}" for name in sorted(instruments)))
+        scopes = (
+            "global",
+            f"venue:{venue}",
+            f"user:{user}",
+            f"account:{user}/{account_id}",
+            *(f"instrument:{name}" for name in sorted(instruments)),
+        )
         return next((scope for scope in scopes if scope in self.pauses), None)
 
 
 class World(NamedTuple):
-    """The arguments of a check. `fences`: last applied offset per source topic; times in ms; the two settings are defaults of the config."""
+    """The arguments of a check. `fences`: last applied offset per source topic; times in ms; both settings as in the config."""
 
     now_ms: int
     marks: Marks

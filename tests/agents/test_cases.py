@@ -23,22 +23,44 @@ def tier(row: Case) -> Case:
 
 def usdm(wallet: str, positions: list[Case], prices: dict[str, str], tiers: list[Case]) -> Case:
     rule = {"brackets": tiers}
-    return evaluate_json({"balances": {"USDT": wallet}, "positions": positions, "prices": {name: {"mark": price} for name, price in prices.items()},
-                          "rules": dict.fromkeys(prices, rule)})
+    return evaluate_json(
+        {
+            "balances": {"USDT": wallet},
+            "positions": positions,
+            "prices": {name: {"mark": price} for name, price in prices.items()},
+            "rules": dict.fromkeys(prices, rule),
+        }
+    )
 
 
 def snapshot_cross(given: Case) -> Case:
-    rows = [{"symbol": row["symbol"], "quantity": row["qty"], "entry_price": row["entry"], "leverage": row["leverage"]} for row in given["positions"]]
-    found = usdm(given["wallet_balance"], rows, {row["symbol"]: row["mark"] for row in given["positions"]}, [tier(row) for row in given["tiers"]])
-    return {"margin_balance": found["equity"], "initial_margin": found["initial_margin"], "maintenance_margin": found["maintenance_margin"],
-            "available_balance": found["free_margin"], "per_position_upnl": [row["unrealised_pnl"] for row in found["positions"]],
-            "liquidated": [row["symbol"] for row in found["positions"] if row["rung"] == "liquidation"]}
+    rows = [
+        {"symbol": row["symbol"], "quantity": row["qty"], "entry_price": row["entry"], "leverage": row["leverage"]}
+        for row in given["positions"]
+    ]
+    found = usdm(
+        given["wallet_balance"], rows, {row["symbol"]: row["mark"] for row in given["positions"]}, [tier(row) for row in given["tiers"]]
+    )
+    return {
+        "margin_balance": found["equity"],
+        "initial_margin": found["initial_margin"],
+        "maintenance_margin": found["maintenance_margin"],
+        "available_balance": found["free_margin"],
+        "per_position_upnl": [row["unrealised_pnl"] for row in found["positions"]],
+        "liquidated": [row["symbol"] for row in found["positions"] if row["rung"] == "liquidation"],
+    }
 
 
 def liquidation_price(given: Case) -> Case:
     [row] = given["positions"]
-    held = {"symbol": "X", "side": "BOTH", "quantity": str(D(row["qty"]) * D(row["direction"])), "entry_price": row["entry"],
-            "margin_mode": "isolated", "isolated_wallet": given["wallet_balance"]}
+    held = {
+        "symbol": "X",
+        "side": "BOTH",
+        "quantity": str(D(row["qty"]) * D(row["direction"])),
+        "entry_price": row["entry"],
+        "margin_mode": "isolated",
+        "isolated_wallet": given["wallet_balance"],
+    }
     found = usdm(given["wallet_balance"], [held], {"X": row["entry"]}, [{"rate": row["mmr"], "amount": row["cum"]}])["positions"][0]
     return {"liquidation_price": found["liquidation_price_below" if row["direction"] == "1" else "liquidation_price_above"]}
 
@@ -61,13 +83,26 @@ def position_risk(given: Case) -> Case:
 
 
 def mt5_margin(given: Case) -> Case:
-    rule = {"contract_size": given["contract_size"], "calc_mode": given["calc_mode"], "margin_rate": given.get("margin_rate", "1"), "base": "AAA",
-            "quote": "BBB"}
+    rule = {
+        "contract_size": given["contract_size"],
+        "calc_mode": given["calc_mode"],
+        "margin_rate": given.get("margin_rate", "1"),
+        "base": "AAA",
+        "quote": "BBB",
+    }
     rates = {"AAA/USD": given.get("base_to_account", "1"), "BBB/USD": given.get("quote_to_account", "1")}
     price = given.get("price", "1")
     held = {"symbol": "X", "side": "LONG", "quantity": given["lots"], "entry_price": price}
-    found = evaluate_json({"model": "mt5", "positions": [held], "prices": {"X": {"bid": price, "ask": price, "last": price}}, "rules": {"X": rule},
-                           "rates": rates, "leverage": given.get("leverage")})
+    found = evaluate_json(
+        {
+            "model": "mt5",
+            "positions": [held],
+            "prices": {"X": {"bid": price, "ask": price, "last": price}},
+            "rules": {"X": rule},
+            "rates": rates,
+            "leverage": given.get("leverage"),
+        }
+    )
     return {"margin": found["initial_margin"]}
 
 
@@ -77,21 +112,45 @@ def fx_account(given: Case) -> Case:
         rules[row["pair"]] = {"contract_size": "1", "calc_mode": "CFD_LEVERAGE", "base": f"B{at}", "quote": f"Q{at}"}
         prices[row["pair"]] = {"bid": row["bid"], "ask": row["ask"]}
         rates[f"Q{at}/USD"] = row["quote_to_account_now"]
-        held.append({"symbol": row["pair"], "side": "LONG" if row["direction"] == "1" else "SHORT", "quantity": row["units"],
-                     "entry_price": row["open_price"], "leverage": row["leverage"], "open_rate": row["quote_to_account_open"]})
-    found = evaluate_json({"model": "mt5", "balances": {"USD": given["balance"]}, "positions": held, "prices": prices, "rules": rules, "rates": rates})
-    return {"equity": found["equity"], "margin": found["initial_margin"], "free_margin": found["free_margin"], "unrealised_pnl": found["unrealised_pnl"]}
+        held.append(
+            {
+                "symbol": row["pair"],
+                "side": "LONG" if row["direction"] == "1" else "SHORT",
+                "quantity": row["units"],
+                "entry_price": row["open_price"],
+                "leverage": row["leverage"],
+                "open_rate": row["quote_to_account_open"],
+            }
+        )
+    found = evaluate_json(
+        {"model": "mt5", "balances": {"USD": given["balance"]}, "positions": held, "prices": prices, "rules": rules, "rates": rates}
+    )
+    return {
+        "equity": found["equity"],
+        "margin": found["initial_margin"],
+        "free_margin": found["free_margin"],
+        "unrealised_pnl": found["unrealised_pnl"],
+    }
 
 
 ADAPTERS: dict[tuple[str, str], Callable[[Case], Case]] = {
-    ("binance_usdm", "SNAPSHOT_CROSS"): snapshot_cross, ("binance_usdm", "BIN_LP"): liquidation_price, ("binance_usdm", "MM_TIERED"): mm_tiered,
-    ("binance_usdm", "TIER_LOOKUP"): tier_lookup, ("binance_usdm", "BIN_POSITION_RISK"): position_risk, ("mt5", "MT5_MARGIN"): mt5_margin,
-    ("laminar_fx", "FX_ACCOUNT"): fx_account}
+    ("binance_usdm", "SNAPSHOT_CROSS"): snapshot_cross,
+    ("binance_usdm", "BIN_LP"): liquidation_price,
+    ("binance_usdm", "MM_TIERED"): mm_tiered,
+    ("binance_usdm", "TIER_LOOKUP"): tier_lookup,
+    ("binance_usdm", "BIN_POSITION_RISK"): position_risk,
+    ("mt5", "MT5_MARGIN"): mt5_margin,
+    ("laminar_fx", "FX_ACCOUNT"): fx_account,
+}
 
 
 def close_to(found: object, wanted: object, tolerance: dict[str, str]) -> bool:
     if isinstance(wanted, list):
-        return isinstance(found, list) and len(found) == len(wanted) and all(close_to(a, b, tolerance) for a, b in zip(found, wanted, strict=True))
+        return (
+            isinstance(found, list)
+            and len(found) == len(wanted)
+            and all(close_to(a, b, tolerance) for a, b in zip(found, wanted, strict=True))
+        )
     try:
         a, b = D(str(found)), D(str(wanted))
     except ArithmeticError:
@@ -113,8 +172,11 @@ def test_public_cases() -> None:
                 continue
             ran[case["formula"]] += 1
             found = adapter(case["inputs"])
-            wrong += [(case["id"], name, found[name], wanted) for name, wanted in case["expected"].items()
-                      if name in found and not close_to(found[name], wanted, case["tolerance"])]
+            wrong += [
+                (case["id"], name, found[name], wanted)
+                for name, wanted in case["expected"].items()
+                if name in found and not close_to(found[name], wanted, case["tolerance"])
+            ]
     print("ran", dict(ran), "not ours or not yet", dict(left))
     assert wrong == []
     assert ran.total() >= RAN_AT_LEAST

@@ -22,7 +22,9 @@ TABLE = (Bracket(D(0), D(50), D("0.004")), Bracket(D(50), D(250), D("0.005"), D(
 DAY_MS = 86_400_000
 
 
-@pytest.mark.parametrize(("notional", "amount", "rate"), [("0", "0", "0.004"), ("49", "0.196", "0.004"), ("50", "0.2", "0.005"), ("250", "1.2", "0.005")])
+@pytest.mark.parametrize(
+    ("notional", "amount", "rate"), [("0", "0", "0.004"), ("49", "0.196", "0.004"), ("50", "0.2", "0.005"), ("250", "1.2", "0.005")]
+)
 def test_maintenance(notional: str, amount: str, rate: str) -> None:
     assert maintenance(TABLE, "progressive", D(notional)) == (D(amount), D(rate), False)
 
@@ -31,12 +33,15 @@ def test_past_the_last_cap_is_said() -> None:
     assert maintenance(TABLE, "progressive", D(251)).beyond
 
 
-@pytest.mark.parametrize(("table", "word"), [
-    ((Bracket(D(1), None, D("0.1")),), "brackets\\[0\\].floor"),
-    ((TABLE[0], Bracket(D(60), None, D("0.005"), D("0.05"))), "brackets\\[1\\].floor"),
-    ((TABLE[0], Bracket(D(50), None, D("0.003"), D("0.05"))), "brackets\\[1\\].rate"),
-    ((TABLE[0], Bracket(D(50), None, D("0.005"), D("0.06"))), "brackets\\[1\\].amount"),
-])
+@pytest.mark.parametrize(
+    ("table", "word"),
+    [
+        ((Bracket(D(1), None, D("0.1")),), "brackets\\[0\\].floor"),
+        ((TABLE[0], Bracket(D(60), None, D("0.005"), D("0.05"))), "brackets\\[1\\].floor"),
+        ((TABLE[0], Bracket(D(50), None, D("0.003"), D("0.05"))), "brackets\\[1\\].rate"),
+        ((TABLE[0], Bracket(D(50), None, D("0.005"), D("0.06"))), "brackets\\[1\\].amount"),
+    ],
+)
 def test_a_bad_table_is_refused_by_name(table: tuple[Bracket, ...], word: str) -> None:
     with pytest.raises(BadRule, match=f"X: {word}"):
         validate(table, "progressive", "X")
@@ -62,10 +67,18 @@ def tick(**prices: str) -> pb.PriceTick:
     return pb.PriceTick(instrument=EUR, **prices)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("prices", "reason"), [
-    ({"bid": "NaN", "ask": "1"}, "malformed"), ({"mark": "-1"}, "not_positive"), ({"mark": "0"}, "not_positive"), ({}, "empty"),
-    ({"bid": "2", "ask": "1"}, "crossed"), ({"mark": "1e99"}, "malformed"), ({"mark": ""}, "malformed"),
-])
+@pytest.mark.parametrize(
+    ("prices", "reason"),
+    [
+        ({"bid": "NaN", "ask": "1"}, "malformed"),
+        ({"mark": "-1"}, "not_positive"),
+        ({"mark": "0"}, "not_positive"),
+        ({}, "empty"),
+        ({"bid": "2", "ask": "1"}, "crossed"),
+        ({"mark": "1e99"}, "malformed"),
+        ({"mark": ""}, "malformed"),
+    ],
+)
 def test_a_bad_tick_is_refused_and_the_mark_stays(prices: dict[str, str], reason: str) -> None:
     book = MarkBook()
     book.accept(tick(mark="1"), 1, NOW, rules())
@@ -113,16 +126,33 @@ def test_a_mark_ages_only_while_its_market_is_open() -> None:
     monday = NOW - NOW % DAY_MS - DAY_MS  # NOW is a Tuesday
     friday, saturday, again = monday + 5 * DAY_MS, monday + 5 * DAY_MS + 3_600_000, monday + 7 * DAY_MS
     alive, dead = (mark(EUR, "1", append_ms=friday - age) for age in (1_000, 60_000))
-    assert [stale(alive, at, rule, 10_000) for at in (friday - 1, friday, saturday, again, again + 9_001)] == ["", "closed", "closed", "", "stale"]
+    assert [stale(alive, at, rule, 10_000) for at in (friday - 1, friday, saturday, again, again + 9_001)] == [
+        "",
+        "closed",
+        "closed",
+        "",
+        "stale",
+    ]
     assert stale(dead, saturday, rule, 10_000) == "stale"
     assert next_stale_ms(alive, saturday, rule, 10_000) == again
     assert next_stale_ms(alive, friday - 1, rule, 10_000) == friday
 
 
-@pytest.mark.parametrize(("required", "previous", "rung"), [
-    ("79", NORMAL, NORMAL), ("80", NORMAL, WARNING), ("90", NORMAL, MARGIN_CALL), ("100", NORMAL, LIQUIDATION), ("76", MARGIN_CALL, MARGIN_CALL),
-    ("75", MARGIN_CALL, NORMAL), ("95", LIQUIDATION, LIQUIDATION), ("75", LIQUIDATION, NORMAL), ("79", WARNING, NORMAL), ("100", MARGIN_CALL, LIQUIDATION),
-])
+@pytest.mark.parametrize(
+    ("required", "previous", "rung"),
+    [
+        ("79", NORMAL, NORMAL),
+        ("80", NORMAL, WARNING),
+        ("90", NORMAL, MARGIN_CALL),
+        ("100", NORMAL, LIQUIDATION),
+        ("76", MARGIN_CALL, MARGIN_CALL),
+        ("75", MARGIN_CALL, NORMAL),
+        ("95", LIQUIDATION, LIQUIDATION),
+        ("75", LIQUIDATION, NORMAL),
+        ("79", WARNING, NORMAL),
+        ("100", MARGIN_CALL, LIQUIDATION),
+    ],
+)
 def test_the_ladder(required: str, previous: int, rung: int) -> None:
     pool = Pool("cross", "cross", "USD", None, D(100), D(100), D(1), D(required), D(required))
     assert ladder.rung(pool, Thresholds(), previous) == rung
@@ -131,8 +161,12 @@ def test_the_ladder(required: str, previous: int, rung: int) -> None:
 
 
 def shorted(quantity: str, balance: str, price: str) -> dict[str, object]:
-    return {"model": "binance_usdm", "balances": {"USDT": balance}, "prices": {"BTCUSDT": {"mark": price}},
-            "positions": [{"symbol": "BTCUSDT", "quantity": quantity, "entry_price": "60000", "leverage": "10"}]}
+    return {
+        "model": "binance_usdm",
+        "balances": {"USDT": balance},
+        "prices": {"BTCUSDT": {"mark": price}},
+        "positions": [{"symbol": "BTCUSDT", "quantity": quantity, "entry_price": "60000", "leverage": "10"}],
+    }
 
 
 @given(st.integers(-900, 900).filter(bool), st.integers(1_000, 3_000_000))
@@ -157,18 +191,34 @@ def test_the_order_of_positions_does_not_matter() -> None:
     assert one == two
 
 
-@pytest.mark.parametrize(("obj", "word"), [
-    ({"foo": 1}, "foo: unknown field"), ({"balances": {"USDT": "NaN"}}, "balances.USDT"), ({"leverage": "Infinity"}, "leverage"),
-    ({"model": "okx_swap"}, "model not implemented yet"), ({"positions": [{"symbol": "X", "y": 1}]}, r"positions\[0\].y"),
-    ({"rules": {"X": {"brackets": [{"floor": "0", "rate": "x"}]}}}, r"rules.X.brackets\[0\].rate"), ([], "expected an object"),
-    (shorted("100000000", "1", "60000"), "notional above final cap"), ({"now_ms": "1"}, "now_ms"), ({"thresholds": {"release": "2"}}, "release"),
-])
+@pytest.mark.parametrize(
+    ("obj", "word"),
+    [
+        ({"foo": 1}, "foo: unknown field"),
+        ({"balances": {"USDT": "NaN"}}, "balances.USDT"),
+        ({"leverage": "Infinity"}, "leverage"),
+        ({"model": "okx_swap"}, "model not implemented yet"),
+        ({"positions": [{"symbol": "X", "y": 1}]}, r"positions\[0\].y"),
+        ({"rules": {"X": {"brackets": [{"floor": "0", "rate": "x"}]}}}, r"rules.X.brackets\[0\].rate"),
+        ([], "expected an object"),
+        (shorted("100000000", "1", "60000"), "notional above final cap"),
+        ({"now_ms": "1"}, "now_ms"),
+        ({"thresholds": {"release": "2"}}, "release"),
+    ],
+)
 def test_bad_input_is_refused_with_the_field_named(obj: object, word: str) -> None:
     with pytest.raises(BadInput, match=word):
         evaluate_json(obj)
 
 
 def test_a_missing_price_or_rule_is_unknown() -> None:
-    found = evaluate_json({"positions": [{"symbol": "BTCUSDT", "quantity": "1", "entry_price": "1"}, {"symbol": "NOSUCH", "quantity": "1", "entry_price": "1"}]})
+    found = evaluate_json(
+        {
+            "positions": [
+                {"symbol": "BTCUSDT", "quantity": "1", "entry_price": "1"},
+                {"symbol": "NOSUCH", "quantity": "1", "entry_price": "1"},
+            ]
+        }
+    )
     assert found["rung"] == "unknown"
     assert found["reasons"] == ["missing_mark:BTCUSDT", "missing_mark:NOSUCH", "missing_rule:NOSUCH"]

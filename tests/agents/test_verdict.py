@@ -40,12 +40,15 @@ def test_nothing_changes_nothing_is_written() -> None:
     assert pb.MarginCheck.FromString(found.report.value).figures.equity == "5000.0000"
 
 
-@pytest.mark.parametrize(("at", "reason"), [
-    (world(), f"missing_mark:{EUR}"),
-    (world(mark(EUR, "1.1", "1.1", append_ms=NOW - 10_001)), f"stale_mark:{EUR}"),
-    (world(mark(EUR, "1.1", "1.1", jumping=True)), f"jumping_mark:{EUR}"),
-    (world(GOOD, with_rules=rules(fx_rule(JPY))), f"missing_rule:{EUR}"),
-])
+@pytest.mark.parametrize(
+    ("at", "reason"),
+    [
+        (world(), f"missing_mark:{EUR}"),
+        (world(mark(EUR, "1.1", "1.1", append_ms=NOW - 10_001)), f"stale_mark:{EUR}"),
+        (world(mark(EUR, "1.1", "1.1", jumping=True)), f"jumping_mark:{EUR}"),
+        (world(GOOD, with_rules=rules(fx_rule(JPY))), f"missing_rule:{EUR}"),
+    ],
+)
 def test_unknown_of_the_world(at: World, reason: str) -> None:
     user = fx_user("-99999", position(EUR, "1", "1.1"))
     found = judged(user, at)
@@ -67,13 +70,27 @@ def test_unknown_of_the_facts() -> None:
 
 def test_an_episode_is_one_stay_outside_normal_and_unknown_neither_opens_nor_ends_it() -> None:
     user, seen = fx_user("2000", position(EUR, "1", "1.1")), []
-    for bid, rung in (("1.1", NORMAL), ("1.095", WARNING), ("1.0900", MARGIN_CALL), (None, UNKNOWN), ("1.0905", MARGIN_CALL), ("1.1", NORMAL),
-                      ("1.0950", WARNING)):
+    for bid, rung in (
+        ("1.1", NORMAL),
+        ("1.095", WARNING),
+        ("1.0900", MARGIN_CALL),
+        (None, UNKNOWN),
+        ("1.0905", MARGIN_CALL),
+        ("1.1", NORMAL),
+        ("1.0950", WARNING),
+    ):
         found = judged(user, world(mark(EUR, bid, bid)) if bid else world())
         assert found.rung == rung, bid
         seen += [call.id for call in calls(found)]
         user = found.row
-    assert seen == ["live:1/house/1/t1", "live:1/house/1/t2", "live:1/house/1/t3", "live:1/house/1/t4", "live:1/house/1/t5", "live:1/house/2/t1"]
+    assert seen == [
+        "live:1/house/1/t1",
+        "live:1/house/1/t2",
+        "live:1/house/1/t3",
+        "live:1/house/1/t4",
+        "live:1/house/1/t5",
+        "live:1/house/2/t1",
+    ]
 
 
 def test_a_stop_out_closes_the_largest_loss_first_and_only_what_it_must() -> None:
@@ -130,7 +147,9 @@ def test_a_venue_account_is_ordered_once_with_deterministic_ids() -> None:
     done = replace(margin, plan=tuple(replace(step, status="completed") for step in margin.plan))
     row = replace(found.row, accounts={"a1": replace(found.row.accounts["a1"], margin=done)})
     assert [event.id for event in liquidations(judged(row, world(mark(BTC, "60000")), "a1"))] == [
-        "live:1/a1/1/s1/completed", "live:1/a1/1/s2/completed"]
+        "live:1/a1/1/s1/completed",
+        "live:1/a1/1/s2/completed",
+    ]
     later = world(mark(BTC, "60000", append_ms=NOW + 2_000), now_ms=NOW + 2_000)
     assert [event.id for event in liquidations(judged(row, later, "a1"))][2] == "live:1/a1/1/s3"
 
@@ -142,8 +161,13 @@ def test_a_venue_account_that_did_not_opt_in_gets_a_rung_and_no_orders() -> None
 
 
 def test_a_verdict_derives_again_from_its_stamp() -> None:
-    user, at = fx_user("1400", position(EUR, "1", "1.1"), position(JPY, "1", "150")), world(mark(EUR, "1.0950", "1.0952"), mark(JPY, "150", "150.01"))
+    user, at = (
+        fx_user("1400", position(EUR, "1", "1.1"), position(JPY, "1", "150")),
+        world(mark(EUR, "1.0950", "1.0952"), mark(JPY, "150", "150.01")),
+    )
     found = judged(user, at)
-    forgotten = replace(user, accounts={"house": replace(user.accounts["house"], margin=replace(user.accounts["house"].margin, episode=99))})
+    forgotten = replace(
+        user, accounts={"house": replace(user.accounts["house"], margin=replace(user.accounts["house"].margin, episode=99))}
+    )
     for event in (*calls(found), *liquidations(found)):
-        assert tuple(rederive(forgotten, event, at.rules, at.control)) == found.outputs
+        assert tuple(rederive(forgotten, event, at.rules, at.control)) == found.outputs  # type: ignore[arg-type]
