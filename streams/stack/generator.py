@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 _STEP_S = 0.05
 _SOURCE = "gen-"
 _CHUNK = 2_000
+_FUNDED_S = 1.5  # topics are not ordered among each other: a fill that is folded before its deposit would be judged without money
 _AWAY_MS = 20  # what happens at a venue is heard a little later: its times are never ahead of the broker's
 
 
@@ -43,7 +44,10 @@ async def generate(config: Config, stop: asyncio.Event | None = None) -> None:
     try:
         await send(producer, [(topics.RISK_RULES, f"{rule.rule_id}@{rule.effective_from_ms}", rule) for rule in rules()])
         await send(producer, _ticks(facts, len(INSTRUMENTS)))
-        await send(producer, facts.opening(_now_ms() - _AWAY_MS))
+        opening = facts.opening(_now_ms() - _AWAY_MS)
+        await send(producer, [record for record in opening if record[0] != topics.ORDER_UPDATES])
+        await _pause(stop, _FUNDED_S)
+        await send(producer, [record for record in opening if record[0] == topics.ORDER_UPDATES])
         log.info("users live:%d to live:%d, seed %d", first, first + config.generator_users - 1, config.seed)
         await _flow(producer, facts, config, stop)
     finally:
