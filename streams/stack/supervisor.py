@@ -120,8 +120,9 @@ def _start_processes(config: Config, state: State, generator: bool, say: Say) ->
     ports = worker_ports(config)
     urls = ",".join(f"http://127.0.0.1:{port}" for port in ports)
     state.addresses |= {PREFIX + "WORKER_URLS": urls, PREFIX + "API_URL": urls.partition(",")[0], PREFIX + "DATA_DIR": str(folder(config))}
-    parts = [(f"worker-{at}", ["worker"], {"WORKER_NAME": f"worker-{at}", "WORKER_INSTANCE_ID": f"worker-{at}", "WEB_PORT": str(port)})
-             for at, port in enumerate(ports)]
+    # The port is in the static member's name: Faust refuses the assignment of a member that had another URL.
+    parts = [(name := f"worker-{at}", ["worker"],
+              {"WORKER_NAME": name, "WORKER_INSTANCE_ID": f"{name}-{port}", "WEB_PORT": str(port)}) for at, port in enumerate(ports)]
     parts += [(f"bridge-{mirror}", ["bridge", mirror], {}) for mirror in ("postgres", "redis")]
     for name, words, settings in parts:
         state.running.append(_start(config, state, name, words, settings))
