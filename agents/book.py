@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from agents.risk.law import Book, Evaluation
 from agents.risk.ladder import worst_pool
+from agents.risk.law import Book, Evaluation
 from agents.risk.rules import Group, Thresholds
 from tables.rows import Account, Figures, Orders, User
 

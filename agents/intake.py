@@ -13,8 +13,8 @@ from agents.risk import shipped
 from agents.risk.law import MODELS, Book
 from agents.risk.market import Market
 from agents.risk.rules import CALC_MODES, Instrument, Thresholds, check_thresholds, default_thresholds
-from agents.risk.tiers import Bracket, validate
 from agents.risk.ticks import stale
+from agents.risk.tiers import Bracket, validate
 from agents.risk.world import Mark
 from schemas.money import ONE
 from tables.rows import RUNG_NAMES, Order, Position, position_key

@@ -50,7 +50,7 @@ def _add_agent(app: Any, name: str, partitions: int, parts: tuple[Facts, Ledger,
     facts, accounts, orders = parts
     topic = app.transport.bundle(app.topic(name, key_type=bytes, value_type=bytes, value_serializer="raw", partitions=partitions))
 
-    @app.agent(topic, name=f"agents.facts.{name}")
+    @app.agent(topic, name=f"agents.facts.{name}")  # type: ignore[untyped-decorator]  # faust's own
     async def fold(stream: AsyncIterator[Bundle]) -> None:
         async for bundle in stream:
             await accounts.admit(bundle)

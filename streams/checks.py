@@ -36,7 +36,7 @@ class Room(NamedTuple):
     policy: Policy
 
 
-class Checks(Service):  # type: ignore[misc]  # mode is untyped
+class Checks(Service):
     """At most one check waits per account; what changes a row is written by `touch`, the report itself may be dropped."""
 
     def __init__(self, config: Config, room: Room, **kwargs: Any) -> None:

@@ -27,7 +27,7 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class Prices(Service):  # type: ignore[misc]  # mode is untyped
+class Prices(Service):
     """Marks, rules and control as of now; says which instruments moved and when rules or control changed."""
 
     def __init__(self, config: Config, **kwargs: Any) -> None:

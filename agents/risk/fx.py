@@ -39,7 +39,7 @@ class Fx:
         bound = thresholds.liquidation if thresholds.mode == "money" else evaluation.maintenance_margin
         at = leg.price - (evaluation.equity - bound) / slope
         gone = leg.price - evaluation.equity / slope
-        below = at if 0 < at and (at < leg.price or (at == leg.price and slope > 0)) else None
+        below = at if at > 0 and (at < leg.price or (at == leg.price and slope > 0)) else None
         above = at if at > leg.price or (at == leg.price and slope < 0) else None
         return Prices(below, above, gone if gone > 0 else None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_right
 from collections.abc import Mapping
 from decimal import Decimal
@@ -219,7 +220,7 @@ def check_thresholds(found: Thresholds, where: str) -> Thresholds:
     if found.mode not in ("ratio", "percent", "money"):
         raise BadRule(f"{where}: mode: expected ratio, percent or money, was {found.mode!r}")
     sign = 1 if found.mode == "ratio" else -1
-    if any(sign * a > sign * b for a, b in zip(rungs, rungs[1:], strict=False)):
+    if any(sign * a > sign * b for a, b in itertools.pairwise(rungs)):
         raise BadRule(f"{where}: expected warning, margin_call, liquidation in order, was {', '.join(map(str, rungs))}")
     if sign * found.release > sign * found.margin_call:
         raise BadRule(f"{where}: release: expected on the safe side of margin_call {found.margin_call}, was {found.release}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -155,7 +156,7 @@ def next_stale_ms(mark: Mark, now_ms: int, rule: Instrument | None, mark_stale_m
 def session_at(now_ms: int, sessions: tuple[tuple[int, int], ...]) -> tuple[int, int, bool]:
     """(opening, close before it, whether open): the current session's opening, or the next one's where closed; times in ms."""
     moments = _moments(now_ms, sessions)
-    for (_, closed), (opened, closes) in zip(moments, moments[1:], strict=False):
+    for (_, closed), (opened, closes) in itertools.pairwise(moments):
         if now_ms < closes:
             return opened, closed, now_ms >= opened
     raise AssertionError("expected a session within two weeks")

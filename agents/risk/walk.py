@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import NamedTuple
@@ -33,7 +34,7 @@ def roots(base: Decimal, lines: Sequence[Line], mark: Decimal) -> tuple[Decimal 
 def _first(base: Decimal, lines: Sequence[Line], stops: Sequence[Decimal | None]) -> Decimal | None:
     """Walks the segments between stops (None = no end) until the slack leaves the sign it has at the first stop."""
     sign = 0
-    for inner, outer in zip(stops, stops[1:], strict=False):
+    for inner, outer in itertools.pairwise(stops):
         assert inner is not None  # only the last stop is open
         away = (inner + outer) / 2 if outer is not None else inner + 1
         constant, slope = _coefficients(base, lines, away)

@@ -4,6 +4,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import faust
@@ -20,7 +21,7 @@ CHANGELOG_CONFIGS = {
 }
 
 
-class EngineApp(faust.App):  # type: ignore[misc]  # faust is untyped
+class EngineApp(faust.App):
     """The Faust app, with services that start before the first recovery (stock starts services after it)."""
 
     services_first: Sequence[Any] = ()
@@ -43,7 +44,7 @@ def create_faust(config: Config) -> EngineApp:
     app = EngineApp(
         f"{config.app_id}-g{config.generation}",
         broker=[f"safe://{server}" for server in config.kafka_bootstrap.split(",")],
-        datadir=os.path.join(tempfile.gettempdir(), f"{config.app_id}-{config.worker_name}-{os.getpid()}"),
+        datadir=str(Path(tempfile.gettempdir()) / f"{config.app_id}-{config.worker_name}-{os.getpid()}"),
         store="memory://",
         topic_partitions=config.partitions,
         topic_replication_factor=config.replication,

@@ -36,8 +36,10 @@ class Plan(NamedTuple):
     bootstrap: str
 
 
-class Ledger(Table):  # type: ignore[misc]  # faust's Table is untyped
+class Ledger(Table[bytes, bytes]):
     """Rows of the owned partitions, by the source's key (bytes)."""
+
+    app: Any  # Faust's own type does not know our transport
 
     def __init__(self, app: Any, plan: Plan) -> None:
         self.plan = plan

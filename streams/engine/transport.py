@@ -60,6 +60,8 @@ class Buffer(ProducerBuffer):
 class Producer(driver.Producer):
     """Idempotent producer, acks=all: a broker outage means retries in order, a failed send stops the worker."""
 
+    buffer: Any
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.buffer = Buffer(loop=self.loop, beacon=self.beacon)
@@ -82,10 +84,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._fetch_max_wait_ms = transport.fetch_wait_ms  # stock: 1500, hard-coded (aiokafka.py:615)
         return consumer
 
-    async def seek_to_committed(self) -> Mapping[TP, int]:
+    async def seek_to_committed(self) -> Any:
         return await self.call_thread(self._seek_to_committed)
 
-    async def _seek_to_committed(self) -> Mapping[TP, int]:
+    async def _seek_to_committed(self) -> Mapping[TP, int | None]:
         """Seek all source partitions with one request; one without a commit goes back to its beginning.
 
         Stock asks one by one and leaves a partition without a commit where it is: past records that were fetched
@@ -100,7 +102,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             await consumer.seek_to_beginning(*fresh)
         return committed
 
-    async def committed(self) -> Mapping[TP, int | None]:
+    async def committed(self) -> Any:
         """Committed offset (None: there is none) of every assigned source partition."""
         return await self.call_thread(self._committed)
 
@@ -110,11 +112,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         found = await consumer._coordinator.fetch_committed_offsets(tps)
         return {tp: found[tp].offset if tp in found and found[tp].offset > 0 else None for tp in tps}
 
-    async def log_starts(self, tps: Iterable[TP]) -> Mapping[TP, int]:
+    async def log_starts(self, tps: Iterable[TP]) -> Any:
         """First offset that the broker still holds, per partition."""
         return await self.call_thread(self._log_starts, list(tps))
 
-    async def _log_starts(self, tps: list[TP]) -> Mapping[TP, int]:
+    async def _log_starts(self, tps: list[TP]) -> Any:
         return await self._ensure_consumer().beginning_offsets(tps)
 
 
@@ -122,16 +124,18 @@ class Consumer(driver.Consumer):
     """Bundles out, commits that are covered by the changelog."""
 
     halted: BaseException | None = None
+    transport: Any
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     # ---- bundles
 
-    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
+    async def _getmany(self, active_partitions: Any, timeout: float) -> Any:
         # A frozen copy: the set is emptied on pause while the thread waits, and aiokafka reads an empty set as "all"
         # (fetcher.py:1221): records of paused partitions were taken and dropped.
-        records = await super()._getmany(frozenset(active_partitions or ()) or None, timeout)
+        frozen: Any = frozenset(active_partitions or ()) or None
+        records = await super()._getmany(frozen, timeout)
         return {tp: self._bundle(tp, rows) for tp, rows in records.items()}
 
     def _bundle(self, tp: TP, rows: list[Any]) -> list[Any]:
@@ -143,7 +147,7 @@ class Consumer(driver.Consumer):
     def _to_message(self, tp: TP, record: Any) -> Any:
         if not isinstance(record, Bundle):
             return super()._to_message(tp, record)
-        message = super()._to_message(tp, record.records[-1])
+        message: Any = super()._to_message(tp, record.records[-1])
         message.key, message.value = None, record
         return message
 
