@@ -127,4 +127,10 @@ def _differs(before: Mark | None, after: Mark) -> bool:
     """Whether a tick changed what a verdict could rest on; an unchanged one only renews the age."""
     if before is None:
         return True
-    return (before.bid, before.ask, before.last, before.mark, before.jumping) != (after.bid, after.ask, after.last, after.mark, after.jumping)
+    return (before.bid, before.ask, before.last, before.mark, before.jumping) != (
+        after.bid,
+        after.ask,
+        after.last,
+        after.mark,
+        after.jumping,
+    )

@@ -167,7 +167,12 @@ def _position(said: pb.PositionState) -> Position:
 
 
 def _put_order(into: pb.OrderState, order: Order) -> None:
-    into.account_id, into.instrument, into.order_id, into.client_order_id = order.account_id, order.instrument, order.order_id, order.client_order_id
+    into.account_id, into.instrument, into.order_id, into.client_order_id = (
+        order.account_id,
+        order.instrument,
+        order.order_id,
+        order.client_order_id,
+    )
     into.side, into.position_side, into.order_type, into.status = order.side, order.position_side, order.order_type, order.status
     into.quantity, into.filled_quantity, into.price = text(order.quantity), text(order.filled_quantity), text(order.price)
     into.average_price, into.stop_price = text(order.average_price), text(order.stop_price)

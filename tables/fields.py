@@ -21,11 +21,45 @@ _HOUSE = 6
 _ORDER = ("orig_qty", "price", "stop_price", "activation_price", "callback_rate", "cum_filled_qty", "avg_price", "cum_quote", "leaves_qty",
           "bids_notional", "asks_notional", "cum_fee", "cum_realized_pnl", "leverage", "take_profit", "stop_loss")
 _FILL = ("qty", "price", "fee", "realized_pnl", "fee_rate", "quote_qty")
-_POSITION = ("amount", "entry_price", "breakeven_price", "mark_price", "liquidation_price", "unrealized_pnl", "accumulated_realized",
-             "isolated_wallet", "leverage", "initial_margin", "maint_margin", "margin_ratio", "position_value", "bankruptcy_price", "closed_pnl",
-             "funding_fee", "take_profit", "stop_loss", "available_amount")
-_BALANCE = ("wallet_balance", "cross_wallet_balance", "available_balance", "balance_change", "equity", "unrealized_pnl", "locked", "borrowed",
-            "accrued_interest", "initial_margin", "maint_margin", "usd_value", "margin_ratio", "order_margin", "position_margin", "bonus")
+_POSITION = (
+    "amount",
+    "entry_price",
+    "breakeven_price",
+    "mark_price",
+    "liquidation_price",
+    "unrealized_pnl",
+    "accumulated_realized",
+    "isolated_wallet",
+    "leverage",
+    "initial_margin",
+    "maint_margin",
+    "margin_ratio",
+    "position_value",
+    "bankruptcy_price",
+    "closed_pnl",
+    "funding_fee",
+    "take_profit",
+    "stop_loss",
+    "available_amount",
+)
+_BALANCE = (
+    "wallet_balance",
+    "cross_wallet_balance",
+    "available_balance",
+    "balance_change",
+    "equity",
+    "unrealized_pnl",
+    "locked",
+    "borrowed",
+    "accrued_interest",
+    "initial_margin",
+    "maint_margin",
+    "usd_value",
+    "margin_ratio",
+    "order_margin",
+    "position_margin",
+    "bonus",
+)
 _CALL = ("cross_wallet_balance", "account_margin_ratio", "equity", "maint_margin")
 _CALLED = ("amount", "isolated_wallet", "mark_price", "unrealized_pnl", "maint_margin", "margin_ratio", "leverage")
 

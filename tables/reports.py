@@ -64,7 +64,9 @@ def fold_margin_call(draft: Draft, event: UserDataMarginCallEvent) -> None:
     if account is not before:
         close(draft, before, account)
     if found:
-        detail = f"level {event.level_raw or 'MARGIN_CALL'!r}, {len(event.positions)} positions, ratio {event.account_margin_ratio or 'unsaid'}"
+        detail = (
+            f"level {event.level_raw or 'MARGIN_CALL'!r}, {len(event.positions)} positions, ratio {event.account_margin_ratio or 'unsaid'}"
+        )
         draft.anomaly("venue_margin_call", account.account_id, detail)
         draft.check(account.account_id, "venue_margin_call")
 

@@ -63,7 +63,9 @@ def _hold(draft: Draft, source: str, number: int) -> None:
     if number in sequence.held:
         return
     if len(sequence.held) >= draft.policy.gap_held_max:
-        draft.refuse("gap_full", "", f"source {source!r}: expected number {sequence.next or 1}, was {number}, and {len(sequence.held)} wait already")
+        draft.refuse(
+            "gap_full", "", f"source {source!r}: expected number {sequence.next or 1}, was {number}, and {len(sequence.held)} wait already"
+        )
         return
     fact = draft.fact
     if not sequence.held:

@@ -49,7 +49,9 @@ def end(draft: Draft, account: Account, meta: EventMeta) -> tuple[Account, set[s
     rows = forget(account.snapshot_rows, topic, meta.snapshot_id)
     expected = meta.snapshot_end.rows_of_this_topic
     if len(items) != expected:
-        draft.anomaly("snapshot_incomplete", account.account_id, f"{topic} {meta.snapshot_id!r}: expected {expected} rows, was {len(items)}")
+        draft.anomaly(
+            "snapshot_incomplete", account.account_id, f"{topic} {meta.snapshot_id!r}: expected {expected} rows, was {len(items)}"
+        )
         return replace(account, snapshot_rows=rows), None
     version = version_of(meta)._replace(time_ms=meta.snapshot_end.as_of_ms)
     last = max(account.snapshot_version or version, version)

@@ -26,7 +26,9 @@ def put_version(message: pb.FactVersion, version: Version) -> None:
 
 def version(message: pb.FactVersion) -> Version:
     """The version a message says."""
-    return Version(message.lease_epoch, message.connection_epoch, message.receive_seq, message.part_index, message.time_ms, message.snapshot)
+    return Version(
+        message.lease_epoch, message.connection_epoch, message.receive_seq, message.part_index, message.time_ms, message.snapshot
+    )
 
 
 def figures_message(figures: Figures) -> pb.Figures:

@@ -34,6 +34,8 @@ async def read_again(bootstrap: str, bundle: Bundle, holes: list[tuple[int, int]
             while await consumer.position(tp) < end:
                 for record in (await consumer.getmany(tp, timeout_ms=500)).get(tp, []):
                     if start <= record.offset < end:
-                        raise Lost(f"{bundle.topic}[{bundle.partition}]: expected offset {start}, was {end}: record {record.offset} was not delivered")
+                        raise Lost(
+                            f"{bundle.topic}[{bundle.partition}]: expected offset {start}, was {end}: record {record.offset} was not delivered"
+                        )
     finally:
         await consumer.stop()

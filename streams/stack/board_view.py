@@ -86,4 +86,6 @@ def _rungs(sample: Sample) -> Table:
 
 def _lines(title: str, lines: Iterable[str]) -> RenderableType:
     # Lines to be pasted must not be broken by the drawing: they may run over the edge.
-    return Group(Text(f"\n{title}", style="bold"), *(Text(f"  {text}", no_wrap=title != "where to look", overflow="fold") for text in lines))
+    return Group(
+        Text(f"\n{title}", style="bold"), *(Text(f"  {text}", no_wrap=title != "where to look", overflow="fold") for text in lines)
+    )

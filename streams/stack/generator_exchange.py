@@ -161,9 +161,21 @@ class ExchangeAccount:
 
     def _position(self, key: str, now_ms: int, part: int = 0, parts: int = 1) -> Sent:
         held = self._positions.get(key, _FLAT)
-        return topics.POSITION_UPDATES, self.user, data.UserDataPositionUpdateEvent(
-            meta=self._meta("ACCOUNT_UPDATE", now_ms, part, parts), reason_raw="ORDER", symbol=BY_KEY[key].symbol, position_side=data.BOTH,
-            qty_unit=data.BASE, amount=money.say(held.quantity), entry_price=money.say(held.entry), margin_mode=data.CROSS, margin_asset="USDT")
+        return (
+            topics.POSITION_UPDATES,
+            self.user,
+            data.UserDataPositionUpdateEvent(
+                meta=self._meta("ACCOUNT_UPDATE", now_ms, part, parts),
+                reason_raw="ORDER",
+                symbol=BY_KEY[key].symbol,
+                position_side=data.BOTH,
+                qty_unit=data.BASE,
+                amount=money.say(held.quantity),
+                entry_price=money.say(held.entry),
+                margin_mode=data.CROSS,
+                margin_asset="USDT",
+            ),
+        )
 
     def _order_update(self, order: _Order, status: data.OrderStatus, now_ms: int, fill: data.Fill | None = None) -> Sent:
         kind = {data.NEW: data.EXEC_NEW, data.FILLED: data.EXEC_TRADE}.get(status, data.EXEC_CANCELED)

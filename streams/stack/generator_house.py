@@ -92,9 +92,23 @@ class HouseBook:
         order = f"{self.user}-{number}"
         size, paid = money.say(abs(quantity)), money.say(price)
         meta = data.EventMeta(
-            schema_version=1, event_id=f"{self.source}/{order}", business_key=f"fill:{instrument.symbol}:{order}", user_id=self.user,
-            account_id=HOUSE, exchange=data.HOUSE, source=data.STREAM, exchange_event="FILL", event_time_ms=now_ms, transaction_time_ms=now_ms,
-            receive_time_ns=now_ms * 1_000_000, connection_epoch=1, lease_epoch=1, receive_seq=number, exchange_seq=str(number), part_count=1)
+            schema_version=1,
+            event_id=f"{self.source}/{order}",
+            business_key=f"fill:{instrument.symbol}:{order}",
+            user_id=self.user,
+            account_id=HOUSE,
+            exchange=data.HOUSE,
+            source=data.STREAM,
+            exchange_event="FILL",
+            event_time_ms=now_ms,
+            transaction_time_ms=now_ms,
+            receive_time_ns=now_ms * 1_000_000,
+            connection_epoch=1,
+            lease_epoch=1,
+            receive_seq=number,
+            exchange_seq=str(number),
+            part_count=1,
+        )
         fee = money.say((abs(quantity) * price / 100_000).quantize(Decimal("0.01")))
         return data.UserDataOrderUpdateEvent(
             meta=meta, symbol=instrument.symbol, order_id=order, client_order_id=f"c-{order}",

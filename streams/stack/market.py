@@ -133,8 +133,14 @@ class Market:
         ticks = int(instrument.price * whole / _MILLION / instrument.tick)
         price = self.prices[instrument.key] = instrument.tick * ticks
         return engine.PriceTick(
-            instrument=instrument.key, bid=money.say(price - instrument.tick), ask=money.say(price + instrument.tick), last=money.say(price),
-            mark=money.say(price), time_ms=now_ms, source="market")
+            instrument=instrument.key,
+            bid=money.say(price - instrument.tick),
+            ask=money.say(price + instrument.tick),
+            last=money.say(price),
+            mark=money.say(price),
+            time_ms=now_ms,
+            source="market",
+        )
 
     def _sunk_ppm(self, now_ms: int) -> int:
         """How far a sinking instrument is down: a triangle, there and back once a minute."""

@@ -28,8 +28,11 @@ async def read_topics(config: Config, names: Iterable[str]) -> dict[str, list[Se
         ends: dict[TopicPartition, int] = await consumer.end_offsets(assigned)
         while waiting := [partition for partition in assigned if await consumer.position(partition) < ends[partition]]:
             for partition, records in (await consumer.getmany(*waiting, timeout_ms=500, max_records=20_000)).items():
-                found[partition.topic] += [Seen(partition.topic, partition.partition, record.offset, record.timestamp, record.key or b"",
-                                                record.value) for record in records if record.value is not None and record.offset < ends[partition]]
+                found[partition.topic] += [
+                    Seen(partition.topic, partition.partition, record.offset, record.timestamp, record.key or b"", record.value)
+                    for record in records
+                    if record.value is not None and record.offset < ends[partition]
+                ]
     finally:
         await consumer.stop()
     return found

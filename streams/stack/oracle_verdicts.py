@@ -40,11 +40,15 @@ class Settings:
         self._control = {-1: Control()}
         for record in rules:
             try:
-                self._rules[record.offset] = rules_with(self._rules[max(self._rules)], engine.RiskRule.FromString(record.value), record.offset)
+                self._rules[record.offset] = rules_with(
+                    self._rules[max(self._rules)], engine.RiskRule.FromString(record.value), record.offset
+                )
             except BadRule:
                 continue
         for record in control:
-            self._control[record.offset] = control_with(self._control[max(self._control)], engine.Control.FromString(record.value), record.offset)
+            self._control[record.offset] = control_with(
+                self._control[max(self._control)], engine.Control.FromString(record.value), record.offset
+            )
 
     def at(self, rules_offset: int, control_offset: int) -> tuple[Rules, Control]:
         """The last ones at or before the offsets; they carry these very offsets, for compaction may have taken the records."""

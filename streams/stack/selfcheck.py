@@ -83,8 +83,11 @@ def account_differences(expected: Expected | None, found: Expected | None) -> li
     lines = [f"balance {asset}: expected {ours.balances.get(asset, zero)}, was {theirs.balances.get(asset, zero)}"
              for asset in sorted(ours.balances.keys() | theirs.balances.keys())
              if ours.balances.get(asset, zero) != theirs.balances.get(asset, zero)]
-    return lines + [f"position {what}: expected {_held(ours, what)}, was {_held(theirs, what)}"
-                    for what in sorted(ours.positions.keys() | theirs.positions.keys()) if ours.positions.get(what) != theirs.positions.get(what)]
+    return lines + [
+        f"position {what}: expected {_held(ours, what)}, was {_held(theirs, what)}"
+        for what in sorted(ours.positions.keys() | theirs.positions.keys())
+        if ours.positions.get(what) != theirs.positions.get(what)
+    ]
 
 
 def _held(account: Expected, what: str) -> str:
@@ -103,7 +106,9 @@ def repeated(verdicts: Iterable[Seen]) -> list[str]:
             event = Liquidation.FromString(record.value)
             name = record.topic, event.id, event.WhichOneof("event") or ""
         if first.setdefault(name, record.value) != record.value:
-            lines.append(f"{' '.join(name).strip()}: expected one content, was another at {record.topic}[{record.partition}]@{record.offset}")
+            lines.append(
+                f"{' '.join(name).strip()}: expected one content, was another at {record.topic}[{record.partition}]@{record.offset}"
+            )
     return lines
 
 

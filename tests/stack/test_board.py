@@ -38,7 +38,9 @@ def test_pages_of_workers_add_up() -> None:
     assert (latency(sample, 0.5), latency(sample, 0.99)) == ("<= 50 ms", "<= 1000 ms")
 
 
-@pytest.mark.parametrize(("buckets", "expected"), [({}, None), ({0.1: 0.0}, None), ({0.1: 5.0, 1.0: 5.0}, 0.1), ({0.1: 4.0, 1.0: 10.0}, 1.0)])
+@pytest.mark.parametrize(
+    ("buckets", "expected"), [({}, None), ({0.1: 0.0}, None), ({0.1: 5.0, 1.0: 5.0}, 0.1), ({0.1: 4.0, 1.0: 10.0}, 1.0)]
+)
 def test_quantile(buckets: dict[float, float], expected: float | None) -> None:
     assert quantile_s(buckets, 0.5) == expected
 

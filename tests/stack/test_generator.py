@@ -76,7 +76,9 @@ def test_engine_and_oracle_agree(seed: int) -> None:
     assert refused == []
     assert set(kinds) <= {"position_vanished", "order_vanished", "venue_margin_call", "dead"} and kinds["dead"] == 0, kinds
     assert kinds["position_vanished"] > 0
-    oracle = fold(Seen(topic, 0, offset, 0, key.encode(), message.SerializeToString()) for offset, (topic, key, message) in enumerate(records))
+    oracle = fold(
+        Seen(topic, 0, offset, 0, key.encode(), message.SerializeToString()) for offset, (topic, key, message) in enumerate(records)
+    )
     assert _state(rows) == {user: dict(found) for user, found in oracle.expected().items()}
 
 

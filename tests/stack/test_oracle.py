@@ -15,7 +15,9 @@ USER = "live:1"
 KEY = "house:EURUSD/BOTH"
 
 
-def _seen(topic: str, offset: int, message: engine.WalletDelta | data.UserDataOrderUpdateEvent | engine.Liquidation | engine.MarginCall) -> Seen:
+def _seen(
+    topic: str, offset: int, message: engine.WalletDelta | data.UserDataOrderUpdateEvent | engine.Liquidation | engine.MarginCall
+) -> Seen:
     return Seen(topic, 0, offset, 0, USER.encode(), message.SerializeToString())
 
 
@@ -33,9 +35,19 @@ def _delta(offset: int, number: int, amount: str, *, opening: bool = False) -> S
 
 
 def _step(fence: int, quantity: str, price: str, pnl: str) -> Seen:
-    return _seen(topics.LIQUIDATIONS, 0, engine.Liquidation(
-        id="live:1/house/1/s1", user_id=USER, account_id="house", episode=1, step=1, stamp=engine.Stamp(fences={topics.ORDER_UPDATES: fence}),
-        completed=engine.Liquidation.Completed(instrument="house:EURUSD", quantity=quantity, price=price, realised_pnl=pnl, fee="0")))
+    return _seen(
+        topics.LIQUIDATIONS,
+        0,
+        engine.Liquidation(
+            id="live:1/house/1/s1",
+            user_id=USER,
+            account_id="house",
+            episode=1,
+            step=1,
+            stamp=engine.Stamp(fences={topics.ORDER_UPDATES: fence}),
+            completed=engine.Liquidation.Completed(instrument="house:EURUSD", quantity=quantity, price=price, realised_pnl=pnl, fee="0"),
+        ),
+    )
 
 
 def _house(records: list[Seen]) -> tuple[Expected, list[str]]:
@@ -110,7 +122,11 @@ def test_one_id_has_one_content() -> None:
 
 def test_verdicts_of_one_check_are_together_and_in_order() -> None:
     def call(ident: str, fence: int) -> Seen:
-        return _seen(topics.MARGIN_CALLS, 0, engine.MarginCall(id=ident, account_id="house", stamp=engine.Stamp(fences={topics.WALLET_DELTAS: fence})))
+        return _seen(
+            topics.MARGIN_CALLS,
+            0,
+            engine.MarginCall(id=ident, account_id="house", stamp=engine.Stamp(fences={topics.WALLET_DELTAS: fence})),
+        )
 
     checks = checks_of([call("b", 2), call("a", 1), call("c", 2), call("b", 2)])
     assert [[engine.MarginCall.FromString(value).id for value in one.values] for one in checks] == [["a"], ["b", "c"]]

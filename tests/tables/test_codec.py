@@ -30,8 +30,24 @@ steps = st.builds(rows.PlanStep, texts, texts, texts, texts, numbers, texts, tex
 margins = st.builds(rows.Margin, st.integers(0, 9), st.lists(texts, max_size=3).map(tuple), whole, small, small, st.none() | figures, whole,
                     st.integers(0, 9), st.lists(steps, max_size=2).map(tuple), whole)
 balances = st.builds(rows.Balance, numbers, st.none() | versions, whole)
-positions = st.builds(rows.Position, texts, texts, numbers, numbers, texts, maybe, maybe, texts, maybe, numbers, numbers, st.none() | versions,
-                      whole, numbers, texts)
+positions = st.builds(
+    rows.Position,
+    texts,
+    texts,
+    numbers,
+    numbers,
+    texts,
+    maybe,
+    maybe,
+    texts,
+    maybe,
+    numbers,
+    numbers,
+    st.none() | versions,
+    whole,
+    numbers,
+    texts,
+)
 frames = st.lists(st.builds(rows.Frame, whole, small, whole, small, st.lists(small, max_size=3).map(tuple), whole), max_size=2).map(tuple)
 quarantines = st.lists(st.builds(rows.Quarantine, texts, texts, whole), max_size=2).map(tuple)
 names_of = st.lists(texts, max_size=3).map(tuple)

@@ -38,11 +38,28 @@ def worlds(draw: st.DrawFn) -> Topics:
     fills = [house_fill(n, str(draw(st.integers(1, 3)) * draw(st.sampled_from([1, -1]))), str(n), fee="0.1", at=draw(number))
              for n in draw(st.lists(number, max_size=5))]
     venue = [order("9", draw(st.sampled_from([1, 3, 4])), meta(n), client_order_id="c1") for n in draw(st.lists(number, max_size=3))]
-    profile = [update(str(n), at=n, profile=pb.AccountUpdate.Profile(group=f"g{n}", fields={str(n): "x"})) for n in draw(st.lists(number, max_size=4))]
-    reports = [fact(names.LIQUIDATION_REPORTS, pb.LiquidationReport(
-        user_id=USER, account_id=VENUE, step_id=draw(st.sampled_from(["s1", "s2"])), status=draw(st.sampled_from(["filled", "refused", "odd"])),
-        snapshot_id=draw(st.sampled_from(["", "snap"]))), 7) for _ in draw(st.lists(number, max_size=2))]
-    config = [fact(names.ACCOUNT_CONFIG, ud.UserDataAccountConfigEvent(meta=meta(n), hedge_mode=n % 2 == 0)) for n in draw(st.lists(number, max_size=3))]
+    profile = [
+        update(str(n), at=n, profile=pb.AccountUpdate.Profile(group=f"g{n}", fields={str(n): "x"}))
+        for n in draw(st.lists(number, max_size=4))
+    ]
+    reports = [
+        fact(
+            names.LIQUIDATION_REPORTS,
+            pb.LiquidationReport(
+                user_id=USER,
+                account_id=VENUE,
+                step_id=draw(st.sampled_from(["s1", "s2"])),
+                status=draw(st.sampled_from(["filled", "refused", "odd"])),
+                snapshot_id=draw(st.sampled_from(["", "snap"])),
+            ),
+            7,
+        )
+        for _ in draw(st.lists(number, max_size=2))
+    ]
+    config = [
+        fact(names.ACCOUNT_CONFIG, ud.UserDataAccountConfigEvent(meta=meta(n), hedge_mode=n % 2 == 0))
+        for n in draw(st.lists(number, max_size=3))
+    ]
     calls = [fact(names.VENUE_MARGIN_CALLS, ud.UserDataMarginCallEvent(meta=meta(n))) for n in draw(st.lists(number, max_size=2))]
     deltas = [delta(n, str(n), at=n) for n in draw(st.lists(number, max_size=6))]
     deltas += [delta(None, "0.5", id=str(n)) for n in draw(st.lists(number, max_size=3))]

@@ -51,7 +51,12 @@ def test_a_partial_fact_changes_what_it_says_alone() -> None:
     full = position("3", meta(1), leverage="5", margin_mode=ud.ISOLATED, isolated_wallet="20")
     row, _ = fold_all([full, position("", meta(2), partial=True, entry_price="", leverage="7")])
     found = row.accounts[VENUE].positions[KEY]
-    assert (found.entry_price, found.leverage, found.isolated_wallet, found.margin_mode) == (Decimal(100), Decimal(7), Decimal(20), "isolated")
+    assert (found.entry_price, found.leverage, found.isolated_wallet, found.margin_mode) == (
+        Decimal(100),
+        Decimal(7),
+        Decimal(20),
+        "isolated",
+    )
 
 
 def test_values_of_tomorrow_are_kept() -> None:

@@ -48,7 +48,9 @@ def test_which_order_stands(facts: list[Fact], status: str | None) -> None:
 
 
 def test_what_is_filled_never_falls() -> None:
-    row, _ = fold_each([order("1", S.PARTIALLY_FILLED, meta(1), cum_filled_qty="3"), order("1", S.PARTIALLY_FILLED, meta(2), cum_filled_qty="2")])
+    row, _ = fold_each(
+        [order("1", S.PARTIALLY_FILLED, meta(1), cum_filled_qty="3"), order("1", S.PARTIALLY_FILLED, meta(2), cum_filled_qty="2")]
+    )
     assert [found.filled_quantity for found in row.orders.values()] == [3]
 
 

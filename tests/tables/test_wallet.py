@@ -81,7 +81,14 @@ def test_a_transaction_tells_every_change_as_applied() -> None:
     first, second = said(steps[1].outputs, names.TRANSACTIONS)
     assert isinstance(first, pb.Transaction)
     assert isinstance(second, pb.Transaction)
-    assert (first.delta_id, first.amount, first.balance_after, first.kind, first.sequence, first.version) == ("d1", "10", "10", "deposit", 1, 2)
+    assert (first.delta_id, first.amount, first.balance_after, first.kind, first.sequence, first.version) == (
+        "d1",
+        "10",
+        "10",
+        "deposit",
+        1,
+        2,
+    )
     assert (second.delta_id, second.amount, second.balance_after, second.kind, second.sequence) == ("d2", "-1.50", "8.50", "fee", 2)
 
 
