@@ -1,6 +1,7 @@
 """Rows as bytes and back: equal rows give equal bytes."""
 
 import hashlib
+from collections.abc import Mapping
 
 from schemas import engine_pb2 as pb
 from tables.rows import (
@@ -134,11 +135,15 @@ def _account(said: pb.AccountState) -> Account:
         tuple(Frame(one.lease_epoch, one.connection_epoch, one.receive_seq, one.part_count, tuple(one.seen), one.since_ms)
               for one in said.frames),
         tuple(Quarantine(one.topic, one.reason, one.since_ms) for one in said.quarantines), number(said.realised_pnl),
-        {name: version(one) for name, one in said.config_versions.items()}, said.venue_margin_call, dict(said.snapshot_rows),
+        _versions(said.config_versions), said.venue_margin_call, dict(said.snapshot_rows),
         version(said.snapshot_version) if said.HasField("snapshot_version") else None, said.awaited_snapshot,
-        {name: version(one) for name, one in said.mark_versions.items()}, tuple(said.recent_fills),
-        {name: version(one) for name, one in said.removed.items()}, tuple(said.recent_frames),
+        _versions(said.mark_versions), tuple(said.recent_fills),
+        _versions(said.removed), tuple(said.recent_frames),
     )
+
+
+def _versions(said: Mapping[str, pb.FactVersion]) -> dict[str, Version]:
+    return {name: version(one) for name, one in said.items()}
 
 
 def _put_position(into: pb.PositionState, position: Position) -> None:

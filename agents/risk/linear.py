@@ -101,21 +101,23 @@ def _leverage(position: Position, book: Book) -> Decimal:
 
 def _pools(book: Book, legs: Sequence[Leg], order_margin: dict[str, Decimal], market: Market) -> tuple[Pool, ...]:
     isolated = [leg for leg in legs if not leg.pool.startswith("cross:")]
-    crossed = {leg.pool[6:] for leg in legs if leg.pool.startswith("cross:")}
-    assets = sorted({*book.balances, *crossed, *order_margin, *(_asset(leg, book) for leg in isolated), book.currency})
-    pools = []
-    for asset in assets:
-        wallets = sum((leg.position.isolated_wallet or ZERO for leg in isolated if _asset(leg, book) == asset), ZERO)
-        own = [leg for leg in legs if leg.pool == f"cross:{asset}"]
-        wallet = book.balances.get(asset, ZERO) - wallets
-        needed = bool(own) or any(_asset(leg, book) == asset for leg in isolated)
-        rate = _rate(asset, book.currency, market, needed=needed)
-        if rate is not None:
-            pools.append(_pool(f"cross:{asset}", asset, None, wallet, own, rate, order_margin.get(asset, ZERO)))
+    assets = sorted({*book.balances, *order_margin, *(_asset(leg, book) for leg in legs), book.currency})
+    found = (_cross_pool(asset, book, legs, (order_margin.get(asset, ZERO), market)) for asset in assets)
+    pools = [pool for pool in found if pool is not None]
     for leg in isolated:
         rate = next((pool.rate for pool in pools if pool.asset == _asset(leg, book)), ZERO)
         pools.append(_pool(leg.pool, _asset(leg, book), leg.key, leg.position.isolated_wallet or ZERO, [leg], rate))
     return tuple(pools)
+
+
+def _cross_pool(asset: str, book: Book, legs: Sequence[Leg], around: tuple[Decimal, Market]) -> Pool | None:
+    """The cross pool of an asset: its wallet less the isolated wallets; None where it cannot be converted and nothing needs it."""
+    orders, market = around
+    here = [leg for leg in legs if _asset(leg, book) == asset]
+    own = [leg for leg in here if leg.pool == f"cross:{asset}"]
+    wallets = sum((leg.position.isolated_wallet or ZERO for leg in here if leg not in own), ZERO)
+    rate = _rate(asset, book.currency, market, needed=bool(here))
+    return None if rate is None else _pool(f"cross:{asset}", asset, None, book.balances.get(asset, ZERO) - wallets, own, rate, orders)
 
 
 def _pool(name: str, asset: str, position: str | None, wallet: Decimal, legs: Sequence[Leg], rate: Decimal, orders: Decimal = ZERO) -> Pool:

@@ -35,7 +35,8 @@ async def read_again(bootstrap: str, bundle: Bundle, holes: list[tuple[int, int]
                 for record in (await consumer.getmany(tp, timeout_ms=500)).get(tp, []):
                     if start <= record.offset < end:
                         raise Lost(
-                            f"{bundle.topic}[{bundle.partition}]: expected offset {start}, was {end}: record {record.offset} was not delivered"
+                            f"{bundle.topic}[{bundle.partition}]: expected offset {start}, was {end}: "
+                            f"record {record.offset} was not delivered"
                         )
     finally:
         await consumer.stop()

@@ -55,15 +55,7 @@ async def resume(ledger: "Ledger") -> None:
         part.position = [committed.get(TP(name, number)) for name in ledger.sources]
         await _bury_ghosts(ledger, number, part)
         ledger.stale_rows += len(part.stale)
-        for key in part.unsent | part.stale:
-            row = ledger._row(part, key)
-            if row is None:
-                continue
-            state = b"" if row.state is None else ledger.codec.dump(row.state)
-            ledger.writer.route(key, number, state, (row.outbox, outputs))
-            row.outbox = []
-            if key in part.stale:
-                part.dirty[key] = row
+        _send_again(ledger, number, part, outputs)
     await ledger.writer.send_outputs(outputs)
     for number, part in fresh.items():
         part.unsent, part.stale, part.recovered = set(), set(), True
@@ -71,6 +63,19 @@ async def resume(ledger: "Ledger") -> None:
     ledger.recovery_s = time.perf_counter() - ledger.recovery_began
     ledger.frozen = False
     ledger.writer.wake.set()
+
+
+def _send_again(ledger: "Ledger", number: int, part: Partition, outputs: dict[tuple[str, int], Records]) -> None:
+    """Outputs and states that may not have been delivered go out again; a row written over is written anew."""
+    for key in part.unsent | part.stale:
+        row = ledger._row(part, key)
+        if row is None:
+            continue
+        state = b"" if row.state is None else ledger.codec.dump(row.state)
+        ledger.writer.route(key, number, state, (row.outbox, outputs))
+        row.outbox = []
+        if key in part.stale:
+            part.dirty[key] = row
 
 
 async def _bury_ghosts(ledger: "Ledger", number: int, part: Partition) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import time
 from collections.abc import AsyncIterator
 
@@ -13,6 +12,7 @@ from streams.config import PREFIX, Config
 from streams.stack import board_view
 from streams.stack.board_sources import Sample, Sources
 from streams.stack.board_view import Shown
+from streams.stack.supervisor import load_state
 
 _LOOK_S = 1.0
 _LINE_S = 5.0
@@ -91,10 +91,6 @@ class Board:
 
 
 def worker_urls(config: Config) -> tuple[str, ...]:
-    """`MARGINSTREAM_WORKER_URLS` of the environment, else of the stack's address file, else the configured port."""
-    found = os.environ.get(f"{PREFIX}WORKER_URLS", "")
-    if not found:
-        from streams.stack.supervisor import load_state
-
-        found = load_state(config).addresses.get(f"{PREFIX}WORKER_URLS", "")
+    """The workers of the stack that runs here, else the configured port."""
+    found = load_state(config).addresses.get(f"{PREFIX}WORKER_URLS", "")
     return tuple(url for url in found.split(",") if url) or (f"http://{config.web_host}:{config.web_port}",)

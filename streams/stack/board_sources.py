@@ -114,9 +114,7 @@ class Sources:
     async def sample(self) -> Sample:
         """Look once; what does not answer is named, not raised."""
         assert self._consumer is not None
-        for partition, records in (await self._consumer.getmany(timeout_ms=10)).items():
-            shown = self.calls if partition.topic == topics.MARGIN_CALLS else self.liquidations
-            shown.extendleft(line for record in records if (line := describe(partition.topic, record.value or b"")))
+        await self._tail(self._consumer)
         ends: dict[TopicPartition, int] = await self._consumer.end_offsets(self._offsets)
         urls = (*self._worker_urls, self._mirror_url())
         pages = await asyncio.gather(*(self._page(url) for url in urls))
@@ -127,6 +125,11 @@ class Sources:
         down = tuple(url or "mirror of Postgres" for url, page in zip(urls, pages, strict=True) if page is None)
         return Sample(sum(count[name] for name in topics.ACCOUNT_SOURCES), count[topics.PRICE_TICKS], found.lag,
                       sum(count[name] for name in _TAILED), found.rungs, found.buckets, down)
+
+    async def _tail(self, consumer: AIOKafkaConsumer) -> None:
+        for partition, records in (await consumer.getmany(timeout_ms=10)).items():
+            shown = self.calls if partition.topic == topics.MARGIN_CALLS else self.liquidations
+            shown.extendleft(line for record in records if (line := describe(partition.topic, record.value or b"")))
 
     def _mirror_url(self) -> str:
         file = Path(self._config.data_dir) / "run" / "bridge-postgres.url"

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
 import psycopg
@@ -113,23 +113,25 @@ def repeated(verdicts: Iterable[Seen]) -> list[str]:
 
 
 def _against_mirrors(config: Config, states: Mapping[str, UserState], orders: Mapping[str, OrdersState], user: str | None) -> list[str]:
-    def only(found: dict[str, compare.Canonical]) -> dict[str, compare.Canonical]:
-        return {name: row for name, row in found.items() if not user or name == user}
+    rows = {name: compare.canonical_state(state) for name, state in states.items()}
+    open_orders = {name: compare.canonical_orders(state) for name, state in orders.items()}
+    cached = {name: compare.canonical_cache(state) for name, state in states.items()}
+    return [
+        *_against("postgres", rows, lambda: compare.postgres_rows(config.postgres_dsn), user),
+        *_against("postgres orders", open_orders, lambda: compare.postgres_orders(config.postgres_dsn), user),
+        *_against("redis", cached, lambda: compare.redis_rows(config.redis_url), user),
+    ]
 
-    lines = []
+
+def _against(
+    mirror: str, expected: dict[str, compare.Canonical], read: Callable[[], dict[str, compare.Canonical]], user: str | None
+) -> list[str]:
+    """The differences of one mirror; one that does not answer is a difference."""
     try:
-        lines += [f"postgres: {line}" for line in compare.differences(
-            {name: compare.canonical_state(state) for name, state in states.items()}, only(compare.postgres_rows(config.postgres_dsn)))]
-        lines += [f"postgres orders: {line}" for line in compare.differences(
-            {name: compare.canonical_orders(state) for name, state in orders.items()}, only(compare.postgres_orders(config.postgres_dsn)))]
-    except psycopg.Error as error:
-        lines.append(f"postgres: expected an answer, was {error!r}")
-    try:
-        lines += [f"redis: {line}" for line in compare.differences(
-            {name: compare.canonical_cache(state) for name, state in states.items()}, only(compare.redis_rows(config.redis_url)))]
-    except redis.RedisError as error:
-        lines.append(f"redis: expected an answer, was {error!r}")
-    return lines
+        found = {name: row for name, row in read().items() if not user or name == user}
+    except (psycopg.Error, redis.RedisError) as error:
+        return [f"{mirror}: expected an answer, was {error!r}"]
+    return [f"{mirror}: {line}" for line in compare.differences(expected, found)]
 
 
 def summary(config: Config) -> dict[str, int]:

@@ -59,7 +59,7 @@ def test_rules_hold_from_their_time() -> None:
     found = rules(fx_rule(), later)
     assert [found.instrument(EUR, at).contract_size for at in (NOW - 1, NOW)] == [D(100_000), D(1_000)]  # type: ignore[union-attr]
     assert found.next_effective_ms(NOW - 1) == NOW
-    assert found.instrument("house:XXX", NOW) is None
+    assert found.instrument("house:NONE", NOW) is None
     assert found.group("any", NOW).thresholds_of("mt5") == FX_THRESHOLDS
 
 

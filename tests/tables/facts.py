@@ -1,6 +1,7 @@
 """Facts for tests, as short as they can be said."""
 
 from collections.abc import Iterable
+from typing import Any, cast
 
 from google.protobuf.message import Message
 
@@ -68,7 +69,8 @@ def house_fill(number: int, quantity: str, price: str, *, at: int = 1, numbered:
 
 
 def order(ident: str, status: int, about: ud.EventMeta, at: int = 1, **more: object) -> Fact:
-    event = ud.UserDataOrderUpdateEvent(meta=about, symbol="BTCUSDT", order_id=ident, status=status, orig_qty="5", **more)  # type: ignore[arg-type]
+    given = cast("ud.OrderStatus", status)
+    event = ud.UserDataOrderUpdateEvent(meta=about, symbol="BTCUSDT", order_id=ident, status=given, orig_qty="5", **cast("Any", more))
     return fact(names.ORDER_UPDATES, event, at)
 
 

@@ -22,8 +22,8 @@ def start() -> User:
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> Topics:
-    """Facts per topic, in the topic's order: frames in parts over two topics, repeats, late ones, snapshots, fills, deltas, reports."""
+def frames(draw: st.DrawFn) -> Topics:
+    """Frames in parts over two topics, repeats and late ones, perhaps with a snapshot's end."""
     number = st.integers(1, 12)
     parts: dict[str, list[Fact]] = {names.BALANCE_UPDATES: [], names.POSITION_UPDATES: []}
     for seq in draw(st.lists(number, max_size=6)):
@@ -35,8 +35,21 @@ def worlds(draw: st.DrawFn) -> Topics:
     for topic, facts in parts.items():
         if draw(st.booleans()):
             facts.insert(draw(st.integers(0, len(facts))), end(topic, 20, 0, draw(st.integers(0, 130)), "snap"))
-    fills = [house_fill(n, str(draw(st.integers(1, 3)) * draw(st.sampled_from([1, -1]))), str(n), fee="0.1", at=draw(number))
-             for n in draw(st.lists(number, max_size=5))]
+    return parts
+
+
+@st.composite
+def house_fills(draw: st.DrawFn) -> Fact:
+    n = draw(st.integers(1, 12))
+    return house_fill(n, str(draw(st.integers(1, 3)) * draw(st.sampled_from([1, -1]))), str(n), fee="0.1", at=draw(st.integers(1, 12)))
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> Topics:
+    """Facts per topic, in the topic's order: frames in parts over two topics, repeats, late ones, snapshots, fills, deltas, reports."""
+    number = st.integers(1, 12)
+    parts = draw(frames())
+    fills = draw(st.lists(house_fills(), max_size=5))
     venue = [order("9", draw(st.sampled_from([1, 3, 4])), meta(n), client_order_id="c1") for n in draw(st.lists(number, max_size=3))]
     profile = [
         update(str(n), at=n, profile=pb.AccountUpdate.Profile(group=f"g{n}", fields={str(n): "x"}))

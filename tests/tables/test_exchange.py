@@ -1,6 +1,7 @@
 """Facts of exchange accounts: redelivered, late, out of order, in parts, by snapshot."""
 
 from decimal import Decimal
+from typing import cast
 
 import pytest
 from msgspec.structs import replace
@@ -179,7 +180,9 @@ def with_plan() -> User:
 
 @pytest.mark.parametrize(("status", "expected"), [(ud.FILLED, "completed"), (ud.EXPIRED, "refused"), (ud.PARTIALLY_FILLED, "ordered")])
 def test_the_terminal_order_ends_its_step(status: int, expected: str) -> None:
-    event = ud.UserDataOrderUpdateEvent(meta=meta(30), symbol="BTCUSDT", order_id="9", client_order_id="c1", status=status)  # type: ignore[arg-type]
+    event = ud.UserDataOrderUpdateEvent(
+        meta=meta(30), symbol="BTCUSDT", order_id="9", client_order_id="c1", status=cast("ud.OrderStatus", status)
+    )
     row, steps = fold_all([fact(names.ORDER_UPDATES, event)] * 2, with_plan())
     assert row.accounts[VENUE].margin.plan[0].status == expected
     assert [bool(step.checks) for step in steps] == [expected != "ordered", False]
