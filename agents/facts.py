@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 from schemas.keys import partition_of
 from tables import accounts, orders
 from tables.policy import Policy
-from tables.read import Unreadable, read
+from tables.read import Unreadable, read, refuse
 from tables.rows import Fact, Folded, Orders, Output, User
 
 log = logging.getLogger(__name__)
 CheckDue = Callable[[str, str, str], None]  # user, account, cause
+Fits = Callable[[bytes, int, Any], bool]  # key, partition, record: whether its row stays below the limit
 
 
 class Reading(NamedTuple):
@@ -26,8 +27,8 @@ class Reading(NamedTuple):
 class Facts:
     """Steps of both ledgers; each record of a bundle is read once."""
 
-    def __init__(self, reading: Reading, check_due: CheckDue) -> None:
-        self.reading, self.check_due = reading, check_due
+    def __init__(self, reading: Reading, check_due: CheckDue, fits: Fits) -> None:
+        self.reading, self.check_due, self.fits = reading, check_due, fits
         self.dead_letters: dict[str, int] = {}
         self.venue_margin_calls = 0
         self._partition_of = lru_cache(maxsize=200_000)(partition_of)
@@ -49,6 +50,8 @@ class Facts:
     def account_step(self, row: User | None, record: Any) -> tuple[User | None, Iterable[Output]]:
         """Fold a record into `accounts`; an unreadable one is a dead letter and a quarantine."""
         found = self._read[record.offset]
+        if isinstance(found, Fact) and not self.fits(record.key, record.partition, record):
+            found = refuse(record, record.topic, found.user, "", "row: expected to stay below the limit, would pass it")
         if isinstance(found, Unreadable):
             return self._reject(row, record, found)
         folded = accounts.fold(row, found, self.reading.policy)

@@ -32,7 +32,7 @@ def create_app(config: Config) -> Any:
     orders = Ledger(app, _plan(config, "orders", ORDER_SOURCES, ORDER_STATES))
     prices = Prices(config)
     checks = Checks(config, Room(accounts, orders, prices, policy))
-    facts = Facts(Reading(config.partitions, config.default_user_type, policy), checks.due)
+    facts = Facts(Reading(config.partitions, config.default_user_type, policy), checks.due, accounts.fits)
     for topic in ACCOUNT_SOURCES:
         _add_agent(app, topic, config.partitions, (facts, accounts, orders))
     app.services_first = [prices, checks, Outside(config, View(config, app, (accounts, orders), checks), facts)]

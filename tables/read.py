@@ -44,14 +44,14 @@ def read(record: Record, topic: str, partitions: int, default_user_type: str) ->
     """Reads one record of a user-keyed topic. Enum values nobody knows yet are kept; everything else must be as the schema says."""
     user = _user_of(record, partitions)
     if isinstance(user, BadKey):
-        return _unreadable(record, topic, None, "", str(user))
+        return refuse(record, topic, None, "", str(user))
     value = record.value or b""
     if not 0 < len(value) <= _VALUE_BYTES_MAX:
-        return _unreadable(record, topic, user, "", f"value: expected 1 to {_VALUE_BYTES_MAX} bytes, was {len(value)}")
+        return refuse(record, topic, user, "", f"value: expected 1 to {_VALUE_BYTES_MAX} bytes, was {len(value)}")
     try:
         message = parse(topic, value)
     except DecodeError as error:
-        return _unreadable(record, topic, user, "", f"value: expected a message of {topic}, was {len(value)} bytes that are none ({error})")
+        return refuse(record, topic, user, "", f"value: expected a message of {topic}, was {len(value)} bytes that are none ({error})")
     account_id = ""
     try:
         identity: Message = getattr(message, "meta", message)
@@ -59,7 +59,7 @@ def read(record: Record, topic: str, partitions: int, default_user_type: str) ->
         account_id = getattr(identity, "account_id", "")
         check(topic, message, len(value))
     except (BadField, BadNumber) as error:
-        return _unreadable(record, topic, user, account_id[:128], str(error))
+        return refuse(record, topic, user, account_id[:128], str(error))
     return Fact(topic, record.partition, record.offset, record.timestamp, user, message, value)
 
 
@@ -91,7 +91,8 @@ def _check_user(user: str, said: str, default_user_type: str) -> None:
         raise BadField(f"user_id: expected {user!r} as the key says, was {said[:160]!r}")
 
 
-def _unreadable(record: Record, topic: str, user: str | None, account_id: str, error: str) -> Unreadable:
+def refuse(record: Record, topic: str, user: str | None, account_id: str, error: str) -> Unreadable:
+    """What cannot be taken, with the dead letter that says why."""
     said = f"{topic}[{record.partition}]@{record.offset}: {error}"
     letter = DeadLetter(topic=topic, partition=record.partition, offset=record.offset, key=(record.key or b"")[:1024],
                         value=(record.value or b"")[:_KEPT_BYTES_MAX], error=said, time_ms=record.timestamp)

@@ -20,15 +20,9 @@ class Linear:
 
     def evaluate(self, book: Book, market: Market, thresholds: Thresholds) -> Evaluation:
         """Figures of the book; a notional above the final cap is refused, as the venue would not carry it."""
-        legs, refused = [], ""
-        for key, position in sorted(book.positions.items()):
-            if not position.quantity:
-                continue
-            found = _leg(key, position, book, market)
-            if isinstance(found, str):
-                refused = refused or found
-            elif found is not None:
-                legs.append(found)
+        found = [_leg(key, position, book, market) for key, position in sorted(book.positions.items()) if position.quantity]
+        legs = [leg for leg in found if isinstance(leg, Leg)]
+        refused = next((leg for leg in found if isinstance(leg, str)), "")
         order_margin = _order_margin(book, legs, market)
         pools = _pools(book, legs, order_margin, market)
         total = [
@@ -106,7 +100,7 @@ def _pools(book: Book, legs: Sequence[Leg], order_margin: dict[str, Decimal], ma
     pools = [pool for pool in found if pool is not None]
     for leg in isolated:
         rate = next((pool.rate for pool in pools if pool.asset == _asset(leg, book)), ZERO)
-        pools.append(_pool(leg.pool, _asset(leg, book), leg.key, leg.position.isolated_wallet or ZERO, [leg], rate))
+        pools.append(_pool((leg.pool, _asset(leg, book), leg.key), leg.position.isolated_wallet or ZERO, [leg], rate))
     return tuple(pools)
 
 
@@ -117,10 +111,11 @@ def _cross_pool(asset: str, book: Book, legs: Sequence[Leg], around: tuple[Decim
     own = [leg for leg in here if leg.pool == f"cross:{asset}"]
     wallets = sum((leg.position.isolated_wallet or ZERO for leg in here if leg not in own), ZERO)
     rate = _rate(asset, book.currency, market, needed=bool(here))
-    return None if rate is None else _pool(f"cross:{asset}", asset, None, book.balances.get(asset, ZERO) - wallets, own, rate, orders)
+    return None if rate is None else _pool((f"cross:{asset}", asset, None), book.balances.get(asset, ZERO) - wallets, own, rate, orders)
 
 
-def _pool(name: str, asset: str, position: str | None, wallet: Decimal, legs: Sequence[Leg], rate: Decimal, orders: Decimal = ZERO) -> Pool:
+def _pool(what: tuple[str, str, str | None], wallet: Decimal, legs: Sequence[Leg], rate: Decimal, orders: Decimal = ZERO) -> Pool:
+    name, asset, position = what
     pnl, initial, required = (
         sum((getattr(leg, field) for leg in legs), ZERO) for field in ("unrealised_pnl", "initial_margin", "maintenance_margin")
     )

@@ -1,0 +1,78 @@
+"""The step of the agents: what a record that cannot be taken leaves behind, and that its neighbours go on."""
+
+from decimal import Decimal
+from typing import NamedTuple
+
+from agents.facts import Facts, Reading
+from schemas import engine_pb2 as pb
+from schemas import names
+from schemas.keys import partition_of
+from streams.engine.transport import Bundle
+from tables.policy import Policy
+from tables.rows import User
+
+KEY = b"live:1"
+HOME = partition_of(KEY, 4)
+
+
+class Record(NamedTuple):
+    offset: int
+    value: bytes | None
+    key: bytes | None = KEY
+    partition: int = HOME
+    topic: str = names.WALLET_DELTAS
+    timestamp: int = 5
+
+
+def delta(ident: str, amount: str = "1") -> bytes:
+    message = pb.WalletDelta(id=ident, user_id="live:1", account_id="house", asset="USD", amount=amount, kind="DEPOSIT", source="t")
+    return message.SerializeToString()
+
+
+def facts(*, fits: bool = True) -> tuple[Facts, list[tuple[str, str, str]]]:
+    due: list[tuple[str, str, str]] = []
+    return Facts(Reading(4, "live", Policy()), lambda *what: due.append(what), lambda *_: fits), due
+
+
+def fold(step: Facts, *records: Record) -> tuple[User | None, list[str], list[bytes]]:
+    step.read(Bundle(names.WALLET_DELTAS, HOME, list(records)))
+    row: User | None = None
+    topics, letters = [], []
+    for record in records:
+        row, outputs = step.account_step(row, record)
+        topics += [output.topic for output in outputs]
+        letters += [output.value for output in outputs if output.topic == names.DEAD_LETTERS]
+    return row, topics, letters
+
+
+def test_poison_is_a_dead_letter_and_a_quarantine_and_the_neighbours_go_on() -> None:
+    step, due = facts()
+    row, topics, letters = fold(step, Record(0, delta("a")), Record(1, b"\xff\xff"), Record(2, delta("b", "NaN")), Record(3, delta("c")))
+    assert row is not None
+    assert row.accounts["house"].balances["USD"].wallet_balance == Decimal(2)
+    assert topics.count(names.TRANSACTIONS) == 2
+    assert [pb.DeadLetter.FromString(letter).offset for letter in letters] == [1, 2]
+    assert row.quarantines or row.accounts["house"].quarantines
+    assert step.dead_letters == {names.WALLET_DELTAS: 2}
+    assert ("live:1", "house", "wallet") in due
+
+
+def test_records_without_a_row_here_have_no_key() -> None:
+    step, _ = facts()
+    elsewhere = (HOME + 1) % 4
+    records = [Record(0, delta("a"), key=None), Record(1, delta("a"), partition=elsewhere), Record(2, delta("a"))]
+    step.read(Bundle(names.WALLET_DELTAS, HOME, list(records)))
+    assert [step.key_of(record) for record in records] == [None, None, KEY]
+    _, outputs = step.account_step(None, records[1])
+    [letter] = outputs
+    said = pb.DeadLetter.FromString(letter.value).error
+    assert f"expected {HOME}, was {elsewhere}" in said
+
+
+def test_a_row_that_would_pass_its_limit_refuses_the_fact() -> None:
+    step, _ = facts(fits=False)
+    row, topics, letters = fold(step, Record(0, delta("a")))
+    assert row is not None
+    assert "house" not in row.accounts or not row.accounts["house"].balances
+    assert names.TRANSACTIONS not in topics
+    assert "limit" in pb.DeadLetter.FromString(letters[0]).error
