@@ -1,11 +1,29 @@
 """The engine worker: `faust -A streams.worker worker`."""
 
+import asyncio
 import sys
 
 from streams.app import create_app
-from streams.config import load
+from streams.config import Config, load
+from streams.stack.process import StackError
+from streams.stack.topics import verify
 
-app = create_app(load())
+
+class Topics:
+    """Refuses to start on topics that are missing or have other partition counts; comes before everything that reads them."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    async def start(self) -> None:
+        """Raises `StackError` with a line of differences; the worker exits with 1."""
+        if differences := await asyncio.to_thread(verify, self.config):
+            raise StackError("; ".join(differences) + "; 'marginstream up --bare' creates missing ones")
+
+
+config = load()
+app = create_app(config)
+app.services_first = [Topics(config), *app.services_first]
 
 
 def main() -> None:
