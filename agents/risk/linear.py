@@ -20,9 +20,7 @@ class Linear:
 
     def evaluate(self, book: Book, market: Market, thresholds: Thresholds) -> Evaluation:
         """Figures of the book; a notional above the final cap is refused, as the venue would not carry it."""
-        found = [_leg(key, position, book, market) for key, position in sorted(book.positions.items()) if position.quantity]
-        legs = [leg for leg in found if isinstance(leg, Leg)]
-        refused = next((leg for leg in found if isinstance(leg, str)), "")
+        legs, refused = _legs(book, market)
         order_margin = _order_margin(book, legs, market)
         pools = _pools(book, legs, order_margin, market)
         total = [
@@ -91,6 +89,12 @@ def _leg(key: str, position: Position, book: Book, market: Market) -> Leg | str 
 
 def _leverage(position: Position, book: Book) -> Decimal:
     return position.leverage or book.leverages.get(position.instrument) or book.leverage or ONE
+
+
+def _legs(book: Book, market: Market) -> tuple[list[Leg], str]:
+    """The legs that can be valued, and why the first of the others was refused."""
+    found = [_leg(key, position, book, market) for key, position in sorted(book.positions.items()) if position.quantity]
+    return [leg for leg in found if isinstance(leg, Leg)], next((leg for leg in found if isinstance(leg, str)), "")
 
 
 def _pools(book: Book, legs: Sequence[Leg], order_margin: dict[str, Decimal], market: Market) -> tuple[Pool, ...]:
