@@ -17,7 +17,7 @@ from streams.config import Config
 from streams.engine.ledger import Ledger
 from streams.ops.metrics import METRICS
 from streams.prices import Prices, now_ms
-from streams.topics import LIQUIDATIONS, MARGIN_CALLS
+from streams.topics import LIQUIDATIONS, MARGIN_CALLS, ORDER_STATES, ORDER_UPDATES
 from tables.accounts import expire, settling_deadline
 from tables.policy import Policy
 from tables.rows import Output, User
@@ -64,7 +64,11 @@ class Checks(Service):
     @property
     def ready(self) -> bool:
         """Whether every owned row is in the columns and rules are read."""
-        return not self._refill and self.room.prices.caught_up.is_set() and not self.room.accounts.frozen
+        return not self._refill and self.room.prices.caught_up.is_set() and not self._frozen
+
+    @property
+    def _frozen(self) -> bool:
+        return self.room.accounts.frozen or self.room.orders.frozen
 
     # ---- what makes a check due
 
@@ -172,7 +176,7 @@ class Checks(Service):
                     if outputs:
                         await self._report(outputs)
                     await asyncio.sleep(0)
-                    if self.room.accounts.frozen:
+                    if self._frozen:
                         await asyncio.sleep(0.01)
         except asyncio.CancelledError:
             raise
@@ -183,7 +187,7 @@ class Checks(Service):
         """Run checks, worst first, until the budget of time is used up; returns the reports."""
         reports: dict[tuple[str, int], list[tuple[bytes, bytes | None]]] = {}
         began = time.perf_counter()
-        if self.room.accounts.frozen:
+        if self._frozen:
             return reports
         while self._queue and time.perf_counter() - began < self.config.check_slice_ms / 1000:
             _, user, account = heapq.heappop(self._queue)
@@ -199,7 +203,7 @@ class Checks(Service):
         row = self.room.accounts.state_of(key, partition)
         if row is None or account not in row.accounts:
             return
-        world = self.room.prices.world(self.room.accounts.fences(key, partition))
+        world = self.room.prices.world(self._fences(key, partition))
         checked = check(row, account, world, causes, self.room.orders.state_of(key, partition))
         if checked is None:  # settling: the fold that closes the frame asks again
             return
@@ -212,6 +216,21 @@ class Checks(Service):
         if checked.report and (checked.row is not row or now - self._reported.get((user, account), 0) >= self.config.check_report_ms):
             self._reported[user, account] = now
             reports.setdefault((checked.report.topic, partition), []).append((key, checked.report.value))
+
+    def _fences(self, key: bytes, partition: int) -> dict[str, int]:
+        """Fences of both rows a verdict rests on; after a crash the row of `orders` may be behind, so it has its own."""
+        orders = self.room.orders.fences(key, partition)
+        return self.room.accounts.fences(key, partition) | {f"orders/{topic}": offset for topic, offset in orders.items()}
+
+    @property
+    def _frozen(self) -> bool:
+        """Either ledger's rows may be gone or half recovered: one recovers before the other."""
+        return self.room.accounts.frozen or self.room.orders.frozen
+
+    def _fences(self, key: bytes, partition: int) -> dict[str, int]:
+        """How far both rows are folded. After a recovery they differ: a record that changes one of them only is not written in the other."""
+        orders = self.room.orders.fences(key, partition).get(ORDER_UPDATES, -1)
+        return {**self.room.accounts.fences(key, partition), ORDER_STATES: orders}
 
     def _count(self, outputs: tuple[Output, ...]) -> None:
         for output in outputs:

@@ -161,7 +161,8 @@ class Ledger(Table[bytes, bytes]):
 
     def fences(self, key: bytes, partition: int) -> dict[str, int]:
         """Last applied offset per source topic of a row, topics without one left out."""
-        row = self._row(self.parts[partition], key)
+        part = self.parts.get(partition)
+        row = self._row(part, key) if part else None
         return {} if row is None else {name: row.positions[at] - 1 for name, at in self.sources.items() if row.positions[at]}
 
     def owned(self) -> list[int]:

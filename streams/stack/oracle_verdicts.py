@@ -1,6 +1,6 @@
 """Every verdict derived again: facts folded up to its stamp's fences, then the check made once more at the stamp's world."""
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -63,6 +63,7 @@ class _Row:
     def __init__(self, user: str, facts: Mapping[str, list[Seen]], config: Config) -> None:
         self.row, self.orders = accounts.new(user), None
         self._facts = {topic: iter(records) for topic, records in facts.items()}
+        self._orders_ahead = {topic: deque(facts.get(topic, ())) for topic in topics.ORDER_SOURCES}
         self._next = {topic: next(records, None) for topic, records in self._facts.items()}
         self._config = config
         self._policy = Policy(settle_ms_max=config.settle_ms_max, gap_held_max=config.gap_held_max)
@@ -71,10 +72,20 @@ class _Row:
     orders: Orders | None
 
     def fold_to(self, fences: Mapping[str, int]) -> None:
+        """Each row has fences of its own: after a recovery one may know of records that left the other as it was."""
         for topic in topics.ACCOUNT_SOURCES:
-            while (record := self._next.get(topic)) and record.offset <= fences.get(topic, -1):
-                self._fold(record)
-                self._next[topic] = next(self._facts[topic], None)
+            self._each((topic, topic), fences.get(topic, -1), self._fold)
+        until = fences.get(topics.ORDER_STATES, fences.get(topics.ORDER_UPDATES, -1))
+        self._each((topics.ORDER_STATES, topics.ORDER_UPDATES), until, self._fold_orders)
+
+    def _each(self, source: tuple[str, str], fence: int, fold: Callable[[Seen], None]) -> None:
+        """`source` names how far we are, and in which topic."""
+        name, topic = source
+        records, at = self._facts[topic], self._folded[name]
+        while at < len(records) and records[at].offset <= fence:
+            fold(records[at])
+            at += 1
+        self._folded[name] = at
 
     def _fold(self, record: Seen) -> None:
         fact = read(record, record.topic, self._config.partitions, self._config.default_user_type)
@@ -82,11 +93,14 @@ class _Row:
             folded = accounts.quarantine(self.row, record.topic, fact.account_id, fact.error, record.timestamp)
         else:
             folded = accounts.fold(self.row, fact, self._policy)
-            if record.topic in topics.ORDER_SOURCES:
-                found = fold_orders(self.orders, fact, self._policy).row
-                self.orders = found if isinstance(found, Orders) else self.orders
         if isinstance(folded.row, User):
             self.row = folded.row
+
+    def _fold_orders(self, record: Seen) -> None:
+        fact = read(record, record.topic, self._config.partitions, self._config.default_user_type)
+        if not isinstance(fact, Unreadable):
+            found = fold_orders(self.orders, fact, self._policy).row
+            self.orders = found if isinstance(found, Orders) else self.orders
 
     def _give_up(self, sent: Sent) -> None:
         """Nothing is judged on half a frame: a verdict on one means that the engine's timer had given the rest up by then."""
