@@ -17,7 +17,7 @@ from streams.config import Config
 from streams.engine.ledger import Ledger
 from streams.ops.metrics import METRICS
 from streams.prices import Prices, now_ms
-from streams.topics import LIQUIDATIONS, MARGIN_CALLS, ORDER_STATES, ORDER_UPDATES
+from streams.topics import LIQUIDATIONS, MARGIN_CALLS
 from tables.accounts import expire, settling_deadline
 from tables.policy import Policy
 from tables.rows import Output, User
@@ -221,16 +221,6 @@ class Checks(Service):
         """Fences of both rows a verdict rests on; after a crash the row of `orders` may be behind, so it has its own."""
         orders = self.room.orders.fences(key, partition)
         return self.room.accounts.fences(key, partition) | {f"orders/{topic}": offset for topic, offset in orders.items()}
-
-    @property
-    def _frozen(self) -> bool:
-        """Either ledger's rows may be gone or half recovered: one recovers before the other."""
-        return self.room.accounts.frozen or self.room.orders.frozen
-
-    def _fences(self, key: bytes, partition: int) -> dict[str, int]:
-        """How far both rows are folded. After a recovery they differ: a record that changes one of them only is not written in the other."""
-        orders = self.room.orders.fences(key, partition).get(ORDER_UPDATES, -1)
-        return {**self.room.accounts.fences(key, partition), ORDER_STATES: orders}
 
     def _count(self, outputs: tuple[Output, ...]) -> None:
         for output in outputs:

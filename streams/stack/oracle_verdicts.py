@@ -1,7 +1,7 @@
 """Every verdict derived again: facts folded up to its stamp's fences, then the check made once more at the stamp's world."""
 
-from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -62,9 +62,8 @@ class _Row:
 
     def __init__(self, user: str, facts: Mapping[str, list[Seen]], config: Config) -> None:
         self.row, self.orders = accounts.new(user), None
-        self._facts = {topic: iter(records) for topic, records in facts.items()}
-        self._orders_ahead = {topic: deque(facts.get(topic, ())) for topic in topics.ORDER_SOURCES}
-        self._next = {topic: next(records, None) for topic, records in self._facts.items()}
+        self._facts = {topic: facts.get(topic, []) for topic in topics.ACCOUNT_SOURCES}
+        self._folded: Counter[str] = Counter()
         self._config = config
         self._policy = Policy(settle_ms_max=config.settle_ms_max, gap_held_max=config.gap_held_max)
 
@@ -75,8 +74,8 @@ class _Row:
         """Each row has fences of its own: after a recovery one may know of records that left the other as it was."""
         for topic in topics.ACCOUNT_SOURCES:
             self._each((topic, topic), fences.get(topic, -1), self._fold)
-        until = fences.get(topics.ORDER_STATES, fences.get(topics.ORDER_UPDATES, -1))
-        self._each((topics.ORDER_STATES, topics.ORDER_UPDATES), until, self._fold_orders)
+        for topic in topics.ORDER_SOURCES:
+            self._each((f"orders/{topic}", topic), fences.get(f"orders/{topic}", -1), self._fold_orders)
 
     def _each(self, source: tuple[str, str], fence: int, fold: Callable[[Seen], None]) -> None:
         """`source` names how far we are, and in which topic."""

@@ -42,10 +42,11 @@ class Feed:
     def burst(self, count: int) -> list[Record]:
         """Deltas without numbers, of few users: more of each than its row remembers ids, so that only the fence knows a repeat."""
         found: list[Record] = []
-        for self._hot in range(self._hot + 1, self._hot + count + 1):
-            user = f"live:{FIRST_USER + 1 + self._hot % HOT_USERS}"
+        for number in range(self._hot, self._hot + count):
+            user = f"live:{FIRST_USER + 1 + number % HOT_USERS}"
             found.append((topics.WALLET_DELTAS, user, WalletDelta(
-                id=f"hot-{self._hot}", user_id=user, account_id=HOUSE, asset="USD", amount="0.01", source="hot", time_ms=self._now_ms)))
+                id=f"hot-{number}", user_id=user, account_id=HOUSE, asset="USD", amount="0.01", source="hot", time_ms=self._now_ms)))
+        self._hot += count
         return found
 
     def prices(self) -> list[Record]:

@@ -22,7 +22,7 @@ class Unfenced(Ledger):
 
 
 if __name__ == "__main__":
-    streams.app.Ledger = Unfenced  # type: ignore[misc]
+    streams.app.Ledger = Unfenced  # type: ignore[attr-defined]
     from streams.worker import main
 
     main()
