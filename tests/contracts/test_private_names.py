@@ -65,8 +65,8 @@ SIGNATURES: list[tuple[Any, str, str]] = [
 ]
 OVERRIDES = [
     (EngineApp, App, ("on_first_start",)),
-    (transport.Consumer, driver.Consumer, ("_new_consumer_thread", "_getmany", "_to_message", "_wait_next_records", "perform_seek", "_add_gap",
-                                           "_new_offset", "commit", "_commit_offsets", "on_partitions_revoked")),
+    (transport.Consumer, driver.Consumer, ("_new_consumer_thread", "_getmany", "_to_message", "_wait_next_records", "perform_seek",
+                                           "_add_gap", "_new_offset", "commit", "_commit_offsets", "on_partitions_revoked")),
     (transport.ConsumerThread, driver.AIOKafkaConsumerThread, ("_create_worker_consumer", "seek_to_committed")),
     (transport.Producer, driver.Producer, ("_settings_extra", "flush")),
     (transport.Buffer, ProducerBuffer, ("put", "flush", "_send_pending")),

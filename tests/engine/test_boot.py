@@ -18,7 +18,8 @@ def test_a_worker_refuses_topics_with_another_partition_count(kafka: str, tmp_pa
     admin.create_topics([NewTopic(changelog, 2, 1)])[changelog].result(20)
     env = {**os.environ, "MARGINSTREAM_KAFKA_BOOTSTRAP": kafka, "MARGINSTREAM_APP_ID": app_id, "MARGINSTREAM_PARTITIONS": "7",
            "MARGINSTREAM_DATA_DIR": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-m", "streams", "worker"], env=env, cwd=ROOT, capture_output=True, text=True, timeout=40, check=False)
+    command = [sys.executable, "-m", "streams", "worker"]
+    done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=40, check=False)
     assert done.returncode == 1
     assert f"topic {changelog}: expected 7 partitions, was 2" in done.stdout + done.stderr
     groups = admin.list_consumer_groups().result(10).valid

@@ -5,12 +5,13 @@ from collections import defaultdict
 from typing import Any
 
 import pytest
+from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from streams.engine.holes import find_holes
 from streams.engine.ledger import Ledger
 from streams.engine.rows import Partition
-from streams.engine.transport import Bundle, Consumer, ConsumerThread, driver
+from streams.engine.transport import Bundle, Consumer, ConsumerThread
 from tests.engine.records import Record
 
 HERE, THERE = TP("facts", 0), TP("facts", 1)

@@ -1,0 +1,49 @@
+"""Settings: where they come from, which one wins, and what is said of one that cannot be used."""
+
+from pathlib import Path
+
+import pytest
+
+from streams.config import BadSetting, Config, given, load
+
+NONE = Path("/nonexistent/.env")
+
+
+def test_without_settings_the_defaults_hold() -> None:
+    assert load({}, NONE) == Config()
+    assert given({}, NONE) == frozenset()
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("# MARGINSTREAM_SEED=9\nMARGINSTREAM_PARTITIONS = '8'\nMARGINSTREAM_SEED=2\nno setting\nOTHER=1\n")
+    found = load({"MARGINSTREAM_SEED": "3"}, dotenv)
+    assert (found.partitions, found.seed) == (8, 3)
+    assert given({"MARGINSTREAM_SEED": "3"}, dotenv) == {"partitions", "seed"}
+
+
+def test_an_empty_variable_is_none() -> None:
+    assert load({"MARGINSTREAM_PARTITIONS": ""}, NONE) == Config()
+
+
+@pytest.mark.parametrize(("environment", "expected"), [
+    ({"RUN_SECONDS": "5"}, 5.0),
+    ({"RUN_SECONDS": "5", "MARGINSTREAM_RUN_SECONDS": "7"}, 7.0),
+])
+def test_the_short_name_of_run_seconds(environment: dict[str, str], expected: float) -> None:
+    assert load(environment, NONE).run_seconds == expected
+
+
+@pytest.mark.parametrize(("text", "expected"), [("1", True), ("true", True), ("0", False), ("false", False)])
+def test_a_switch(text: str, expected: bool) -> None:
+    assert load({"MARGINSTREAM_ACCEPT_LOSS": text}, NONE).accept_loss is expected
+
+
+@pytest.mark.parametrize(("name", "text", "says"), [
+    ("PARTITIONS", "four", "`int`"), ("SESSION_TIMEOUT_S", "soon", "`float`"), ("ACCEPT_LOSS", "perhaps", "`bool`"),
+    ("PARTITIONS", "0", "above 0, was 0"), ("COMMIT_INTERVAL_S", "-1", "above 0, was -1.0"),
+])
+def test_a_bad_setting_is_named(name: str, text: str, says: str) -> None:
+    with pytest.raises(BadSetting, match=f"MARGINSTREAM_{name}: ") as refused:
+        load({f"MARGINSTREAM_{name}": text}, NONE)
+    assert says in str(refused.value)
