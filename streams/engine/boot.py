@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import faust
+from faust.app.base import BootStrategy
 from mode import Service
 
 from streams.config import Config
@@ -21,9 +22,16 @@ CHANGELOG_CONFIGS = {
 }
 
 
+class Boot(BootStrategy):
+    """Faust's own web server stays off, whatever the command line says: ours is on its port."""
+
+    enable_web = False
+
+
 class EngineApp(faust.App):
     """The Faust app, with services that start before the first recovery (stock starts services after it)."""
 
+    BootStrategy = Boot
     services_first: Sequence[Any] = ()
     accept_loss = False
     log_level = "INFO"
