@@ -24,7 +24,7 @@ SEED = 20_261_121
 USERS = 300
 FACTS = 20_000
 BARRIERS = 3
-BURSTS, BURST = 2, 1_400  # a burst at each end of a phase, each followed by the death of both workers
+BURSTS, BURST = 2, 1_400  # a burst at each end of a phase
 STRIKES = [(name, how) for name in (*WORKERS, *BRIDGES) for how in ("kill", "end")]
 CHUNK = (FACTS - BARRIERS * BURSTS * BURST) // (BARRIERS * len(STRIKES)) + 1
 UNFENCED = Path(__file__).parent / "worker_without_fences.py"
@@ -46,7 +46,7 @@ class Chaos:
 
     async def _struck(self) -> None:
         strikes = self._random.sample(STRIKES, len(STRIKES))
-        await self._burst()
+        await self._burst(*((name, "kill") for name in WORKERS))
         for name, how in strikes:
             await self._facts(self._feed.chunk(CHUNK))
             await asyncio.sleep(self._random.uniform(0.1, 1.2))
@@ -54,16 +54,15 @@ class Chaos:
             for dead in self._on.dead:
                 if self._random.random() < 0.6:
                     self._on.start(dead)
-        await self._burst()
+        await self._burst((self._random.choice(WORKERS), "end"))
 
-    async def _burst(self) -> None:
-        """Many deltas on rows at rest; both workers die between writing the rows and committing the offsets."""
+    async def _burst(self, *strikes: tuple[str, str]) -> None:
+        """Many deltas while all live; then workers die between writing rows and committing offsets, or one leaves the other its partitions."""
         self._on.whole()
         await self._facts(self._feed.burst(BURST))
         await asyncio.sleep(self._random.uniform(0.8, 1.4))
-        for name in WORKERS:
-            self._strike(name, "kill")
-            self._on.start(name)
+        for name, how in strikes:
+            self._strike(name, how)
 
     def _strike(self, name: str, how: str) -> None:
         self.said.append(f"{time.strftime('%H:%M:%S')} {how} {name} at {self.sent}")
