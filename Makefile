@@ -36,7 +36,7 @@ status: $(READY) ## what runs and where
 test: lint types unit ## everything that must pass
 
 lint: $(READY) ## ruff and the import contracts
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --no-cache .
 	$(BIN)/lint-imports --no-logo
 
 types: $(READY) ## mypy, strict, tests too

@@ -4,7 +4,6 @@ import json
 from typing import NoReturn, TextIO
 
 from agents.evaluate import evaluate_json
-
 from streams.stack.process import StackError
 
 
