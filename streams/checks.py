@@ -20,7 +20,7 @@ from streams.prices import Prices, now_ms
 from streams.topics import LIQUIDATIONS, MARGIN_CALLS
 from tables.accounts import expire, settling_deadline
 from tables.policy import Policy
-from tables.rows import Output, User
+from tables.rows import RUNG_NAMES, Output, User
 
 log = logging.getLogger(__name__)
 REFILL_SLICE = 2_000
@@ -55,6 +55,7 @@ class Checks(Service):
         self._deadlines: list[tuple[int, str]] = []
         self.counts: Counter[str] = Counter()
         self.rungs: dict[tuple[str, str], int] = {}
+        self.quarantined: set[tuple[str, str]] = set()
         self.verdicts: Counter[tuple[str, int]] = Counter()
         self.check_s = 0.0
         room.accounts.on_change, room.accounts.on_owned, room.accounts.on_lost = self.put, self._owned, self._lost
@@ -84,7 +85,9 @@ class Checks(Service):
         """Keep in step with a changed row: its rungs and deadlines now, its columns before the next price."""
         self._changed[row.user_id] = row
         for account in row.accounts.values():
-            self.rungs[row.user_id, account.account_id] = account.margin.rung
+            name = (row.user_id, account.account_id)
+            self.rungs[name] = account.margin.rung
+            (self.quarantined.add if account.quarantines or row.quarantines else self.quarantined.discard)(name)
             if account.margin.cooldown_until_ms > now_ms():
                 heapq.heappush(self._deadlines, (account.margin.cooldown_until_ms, row.user_id))
         if (deadline := settling_deadline(row, self.room.policy)) is not None:
@@ -145,6 +148,7 @@ class Checks(Service):
             self._changed.pop(user, None)
             for key in [key for key in self.rungs if key[0] == user]:
                 del self.rungs[key]
+                self.quarantined.discard(key)
 
     async def _fill(self) -> None:
         """Fill the columns from recovered rows in slices, then check everything once."""
@@ -193,7 +197,8 @@ class Checks(Service):
             _, user, account = heapq.heappop(self._queue)
             causes = self.waiting.pop((user, account), None)
             if causes:
-                self._check(user, account, sorted(causes), reports)
+                with METRICS.check_seconds.time():
+                    self._check(user, account, sorted(causes), reports)
         self.check_s += time.perf_counter() - began
         return reports
 
@@ -207,6 +212,7 @@ class Checks(Service):
         checked = check(row, account, world, causes, self.room.orders.state_of(key, partition))
         if checked is None:  # settling: the fold that closes the frame asks again
             return
+        METRICS.verdicts.labels(RUNG_NAMES[checked.rung]).inc()
         for cause in causes:
             self.counts[cause] += 1
         if checked.row is not row or checked.outputs:

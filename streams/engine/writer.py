@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from streams.engine.rows import SENT, STRAY, Partition
+from streams.ops.metrics import METRICS
 
 if TYPE_CHECKING:
     from streams.engine.ledger import Ledger
@@ -24,8 +25,7 @@ class GroupWriter:
         self.ledger = ledger
         self.wake, self.room, self._lock = asyncio.Event(), asyncio.Event(), asyncio.Lock()
         self.pending = 0  # records folded and not yet flushed
-        self.groups = self.rows_written = self.outputs_sent = self.bytes_written = 0
-        self.flush_s = 0.0
+        self.groups = self.rows_written = self.bytes_written = 0
 
     async def run(self) -> None:
         """Flush whenever something changed; nothing waits for a timer. An error stops the worker."""
@@ -58,7 +58,7 @@ class GroupWriter:
                 self.ledger.app.consumer.halted = error  # these rows are in doubt: no commit may follow
                 raise
             self.groups += 1
-            self.flush_s += time.perf_counter() - began
+            METRICS.flush_seconds.observe(time.perf_counter() - began)
 
     def _encode(self, number: int, part: Partition, outputs: dict[tuple[str, int], Records]) -> Records:
         """Rows of a partition as records, behind the record that says all earlier outputs are acknowledged."""
@@ -91,11 +91,11 @@ class GroupWriter:
 
     async def send_outputs(self, outputs: dict[tuple[str, int], Records]) -> None:
         """Send records to their topics and wait for all acknowledgements."""
-        sends = [await self.send(name, number, records) for (name, number), records in outputs.items() if records]
-        for batches in sends:
+        sends = [(name, await self.send(name, number, records)) for (name, number), records in outputs.items() if records]
+        for name, batches in sends:
             for count, sent in batches:
                 await sent
-                self.outputs_sent += count
+                METRICS.outputs.labels(name).inc(count)
 
     async def send(self, topic: str, partition: int, records: Records) -> list[tuple[int, Any]]:
         """Hand records to the producer as ready-made batches: (count, future of the acknowledgement) of each."""
