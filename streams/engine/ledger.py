@@ -196,6 +196,7 @@ class Ledger(Table[bytes, bytes]):
     async def on_start(self) -> None:
         await super().on_start()
         self.add_future(self.writer.run())
+        self.add_future(self.writer.keep_renewing())
 
     def on_revoke(self, clean: bool) -> None:
         """Rows may be kept for the next generation only if all of them reached the changelog."""

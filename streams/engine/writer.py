@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 Records = list[tuple[bytes, bytes | None]]
 
 
+RENEW_S = 300.0  # far below the hour that a displaced row is kept
+
+
+def _sent(part: Partition) -> tuple[bytes, bytes | None]:
+    """The record that says: outputs and states of every row before it are acknowledged."""
+    return SENT, part.epoch.to_bytes(8, "big")
+
+
 class Fenced(RuntimeError):
     """Another worker wrote to a changelog partition that this worker owns."""
 
@@ -33,6 +41,25 @@ class GroupWriter:
             await self.wake.wait()
             try:
                 await self.flush()
+            except Exception as error:
+                await self.ledger.app.consumer.halt(error)
+                return
+
+    async def renew(self) -> None:
+        """Write one record to every owned changelog partition that is at rest, so that a foreign write there is noticed (`Fenced`)
+        long before compaction could remove the good row it displaced."""
+        async with self._lock:
+            if self.ledger.frozen:
+                return
+            idle = {number: part for number, part in self.ledger.parts.items() if part.recovered and not part.dirty}
+            await asyncio.gather(*(self.write_rows(number, part, [_sent(part)]) for number, part in idle.items()))
+
+    async def keep_renewing(self) -> None:
+        """`renew` every `RENEW_S`; an error stops the worker."""
+        while not self.ledger.should_stop:
+            await self.ledger.sleep(RENEW_S)
+            try:
+                await self.renew()
             except Exception as error:
                 await self.ledger.app.consumer.halt(error)
                 return
@@ -63,7 +90,7 @@ class GroupWriter:
     def _encode(self, number: int, part: Partition, outputs: dict[tuple[str, int], Records]) -> Records:
         """Rows of a partition as records, behind the record that says all earlier outputs are acknowledged."""
         dirty, part.dirty = part.dirty, {}
-        records: Records = [(SENT, part.epoch.to_bytes(8, "big"))]
+        records = [_sent(part)]
         for key, row in dirty.items():
             data, state = self.ledger.codec.encode(row, part.epoch)
             records.append((key, data))

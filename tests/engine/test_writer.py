@@ -178,3 +178,17 @@ def test_a_row_above_the_limit_takes_nothing_more() -> None:
     ledger.parts[0].rows[b"a"] = b"x" * 80
     assert ledger.fits(b"a", 0, Record(0, b"a", b"y" * 10))
     assert not ledger.fits(b"a", 0, Record(0, b"a", b"y" * 11))
+
+
+async def test_an_idle_owner_notices_a_foreign_write() -> None:
+    producer = FakeProducer()
+    ledger = wallet(producer)
+    await ledger.writer.renew()
+    assert producer.logs[CHANGELOG, 0] == [(SENT, (0).to_bytes(8, "big"))]
+    ledger.frozen = True
+    await ledger.writer.renew()
+    assert len(producer.logs[CHANGELOG, 0]) == 1  # not ours to write while a rebalance is under way
+    ledger.frozen = False
+    producer.logs[CHANGELOG, 0].append((b"a", b"from a paused owner"))
+    with pytest.raises(Fenced, match="expected offset 1, was 2"):
+        await ledger.writer.renew()
