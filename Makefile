@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down status test lint types unit lock proto compose clean clean-data
+.PHONY: help setup run up down status test lint types unit chaos lock proto compose clean clean-data
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -43,7 +43,10 @@ types: $(READY) ## mypy, strict, tests too
 	$(BIN)/mypy
 
 unit: $(READY) ## pytest, with real Kafka, Redis and Postgres
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -m "not chaos"
+
+chaos: $(READY) ## kill -9, SIGTERM and rebalances over the whole product; not part of `test` while a stalled restart is open
+	$(BIN)/pytest -q -m chaos
 
 proto: $(READY) ## generate schemas/*_pb2.py
 	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. schemas/user_data.proto schemas/engine.proto

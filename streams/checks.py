@@ -18,7 +18,7 @@ from streams.engine.ledger import Ledger
 from streams.ops.metrics import METRICS
 from streams.prices import Prices, now_ms
 from streams.topics import LIQUIDATIONS, MARGIN_CALLS
-from tables.accounts import expire, settling_deadline
+from tables.accounts import expire, quarantine, settling_deadline
 from tables.policy import Policy
 from tables.rows import RUNG_NAMES, Output, User
 
@@ -164,6 +164,13 @@ class Checks(Service):
                     await asyncio.sleep(0)
             if self._refill and self._refill[0] == partition:
                 self._refill.pop(0)
+                self._doubt(partition)
+
+    def _doubt(self, partition: int) -> None:
+        """Quarantine every user of a partition of which records were lost and the loss accepted."""
+        for topic in self.room.accounts.losses.pop(partition, []):
+            for key in self.room.accounts.keys_of(partition):
+                self.room.accounts.touch(key, partition, lambda row, topic=topic: _lost(row, topic))  # type: ignore[misc]
 
     # ---- the loop
 
@@ -268,3 +275,8 @@ class Checks(Service):
             self.room.accounts.touch(key, partition, lambda _: (folded.row, folded.outputs))
         for account in row.accounts:
             self.due(user, account, "timer")
+
+
+def _lost(row: User, topic: str) -> tuple[User, tuple[Output, ...]]:
+    folded = quarantine(row, topic, "", "records lost", now_ms())
+    return (folded.row if isinstance(folded.row, User) else row), folded.outputs

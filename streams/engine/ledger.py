@@ -50,6 +50,7 @@ class Ledger(Table[bytes, bytes]):
         self.on_change: Callable[[bytes, Any], None] = lambda key, state: None
         self.on_owned: Callable[[int], None] = lambda partition: None
         self.on_lost: Callable[[int], None] = lambda partition: None
+        self.losses: dict[int, list[str]] = {}  # partition -> topics of which records are gone, to be answered with a quarantine
         self.folded = self.skipped = self.stale_rows = self.refused = 0
         self.fold_s = self.recovery_s = self.recovery_began = 0.0
         self.frozen = True  # between a revoke and the end of the recovery after it

@@ -49,10 +49,11 @@ async def resume(ledger: "Ledger") -> None:
     """Take over the recovered partitions: send again what the last owner may not have delivered, rewrite rows written over."""
     fresh = {number: part for number, part in ledger.parts.items() if not part.recovered}
     committed = await ledger.app.consumer._thread.committed()
-    await _refuse_holes(ledger, {tp: at for tp, at in committed.items() if tp.topic in ledger.sources and tp.partition in fresh})
+    known = {tp: at for tp, at in committed.items() if at is not None and tp.topic in ledger.sources and tp.partition in fresh}
+    starts = await find_losses(ledger, known)
     outputs: dict[tuple[str, int], Records] = defaultdict(list)
     for number, part in fresh.items():
-        part.position = [committed.get(TP(name, number)) for name in ledger.sources]
+        part.position = [starts.get(TP(name, number), committed.get(TP(name, number))) for name in ledger.sources]
         await _bury_ghosts(ledger, number, part)
         ledger.stale_rows += len(part.stale)
         _send_again(ledger, number, part, outputs)
@@ -86,12 +87,19 @@ async def _bury_ghosts(ledger: "Ledger", number: int, part: Partition) -> None:
         part.stale -= ghosts
 
 
-async def _refuse_holes(ledger: "Ledger", committed: dict[TP, int | None]) -> None:
-    known = {tp: at for tp, at in committed.items() if at is not None}
-    if not known or getattr(ledger.app, "accept_loss", False):
-        return
-    starts = await ledger.app.consumer._thread.log_starts(known)
-    for tp, start in starts.items():
-        if start > known[tp]:
-            raise LogTooShort(f"{tp.topic}[{tp.partition}]: expected records from {known[tp]} on, was {start}; "
-                              "start with MARGINSTREAM_ACCEPT_LOSS=1 to go on without them")
+async def find_losses(ledger: "Ledger", committed: dict[TP, int]) -> dict[TP, int]:
+    """First offsets of the logs that no longer hold the committed one; they are noted in `ledger.losses`.
+
+    Raises `LogTooShort` unless loss was accepted.
+    """
+    if not committed:
+        return {}
+    starts = await ledger.app.consumer._thread.log_starts(committed)
+    lost = {tp: start for tp, start in starts.items() if start > committed[tp]}
+    for tp, start in sorted(lost.items()):
+        said = f"{tp.topic}[{tp.partition}]: expected records from {committed[tp]} on, was {start}"
+        if not ledger.app.accept_loss:
+            raise LogTooShort(f"{said}; start with MARGINSTREAM_ACCEPT_LOSS=1 to go on without them, users in quarantine")
+        ledger.log.error("loss accepted: %s", said)
+        ledger.losses.setdefault(tp.partition, []).append(tp.topic)
+    return lost

@@ -110,7 +110,7 @@ def _run(folder: Path, worker: Words) -> tuple[Chaos, list[str]]:
         pytest.skip(str(error))
 
 
-@pytest.mark.slow
+@pytest.mark.chaos
 def test_every_barrier_finds_what_the_oracle_says(tmp_path: Path) -> None:
     chaos, differences = _run(tmp_path, ("-m", "streams", "worker"))
     assert differences == [], "\n".join([*chaos.said, *differences[:20]])
@@ -121,7 +121,7 @@ def test_every_barrier_finds_what_the_oracle_says(tmp_path: Path) -> None:
     print("\n".join(chaos.said), chaos.counts)
 
 
-@pytest.mark.slow
+@pytest.mark.chaos
 def test_without_fences_the_same_run_fails(tmp_path: Path) -> None:
     chaos, differences = _run(tmp_path, (UNFENCED,))
     twice = [line for line in differences if line.startswith("row of live:") and "balance USD" in line]
