@@ -33,6 +33,8 @@ class View:
 
     def ready(self) -> tuple[bool, str]:
         """Whether owned rows are recovered and in the columns."""
+        if self.app.should_stop:
+            return False, "stopping"
         if self.app.rebalancing or self.accounts.frozen or self.order_rows.frozen:
             return False, "rebalancing or recovering"
         if not self.checks.room.prices.caught_up.is_set():

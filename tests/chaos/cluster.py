@@ -30,6 +30,7 @@ class Cluster:
         self._words: dict[str, Words] = {
             **dict.fromkeys(WORKERS, worker), **{name: ("-m", "streams", "bridge", name.partition("-")[2]) for name in BRIDGES}}
         self._running: dict[str, Running] = {}
+        self._ending: set[str] = set()  # told to end and perhaps still answering
 
     @property
     def dead(self) -> list[str]:
@@ -40,16 +41,18 @@ class Cluster:
         values = {field: getattr(self.config, field) for field in Config.__struct_fields__}
         values |= {"worker_name": name, "web_port": self.ports.get(name, 0)}
         env = {PREFIX + field.upper(): str(value) for field, value in values.items()}
+        self._ending.discard(name)
         self._running[name] = process.start(Command(name, [sys.executable, *self._words[name]], env), self._folder / "logs")
 
     def strike(self, name: str, how: str) -> None:
         """`kill` = SIGKILL, gone on return; `end` = SIGTERM, not waited for."""
         if name in self._running:
+            self._ending.add(name)
             (process.kill if how == "kill" else _end)(self._running[name])
 
     def all_ready(self) -> bool:
-        """Everything lives and no check waits."""
-        return not self.dead and all(supervisor.ready(port) and _waiting(port) == 0 for port in self.ports.values())
+        """Everything lives, nothing was told to end, and no check waits."""
+        return not self.dead and not self._ending and all(supervisor.ready(port) and _waiting(port) == 0 for port in self.ports.values())
 
     def whole(self, timeout_s: float = 60.0) -> None:
         """Starts what is dead until all is ready; raises where that does not come in time."""
