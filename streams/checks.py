@@ -25,6 +25,7 @@ from tables.rows import RUNG_NAMES, Output, User
 log = logging.getLogger(__name__)
 REFILL_SLICE = 2_000
 TIMER_S = 0.25
+QUEUE_SLACK = 100  # places in the queue beyond two for each who waits
 
 
 class Room(NamedTuple):
@@ -44,6 +45,7 @@ class Checks(Service):
         self.columns = Columns()
         self.waiting: dict[tuple[str, str], set[str]] = {}
         self._queue: list[tuple[float, str, str]] = []  # (minus badness, user, account)
+        self._badness: dict[tuple[str, str], float] = {}  # of those who wait
         self._wake = asyncio.Event()
         self._refill: list[int] = []
         self._reported: dict[tuple[str, str], int] = {}
@@ -76,10 +78,19 @@ class Checks(Service):
     def due(self, user: str, account: str, cause: str, badness: float = 0.0) -> None:
         """Mark an account for a check; the cause is kept, the place in the queue is by badness."""
         causes = self.waiting.setdefault((user, account), set())
-        if not causes or badness > 0:
+        worst = self._badness.get((user, account), 0.0)
+        if not causes or badness > worst:
+            self._badness[user, account] = max(badness, worst)
             heapq.heappush(self._queue, (-badness, user, account))
+            self._bound_queue()
         causes.add(cause)
         self._wake.set()
+
+    def _bound_queue(self) -> None:
+        """Who turns worse again and again while nothing is checked stands in the queue once for each time: keep the worst place of each."""
+        if len(self._queue) > 2 * len(self.waiting) + QUEUE_SLACK:
+            self._queue = [(-self._badness[name], *name) for name in self.waiting]
+            heapq.heapify(self._queue)
 
     def put(self, key: bytes, row: User) -> None:
         """Keep in step with a changed row: its rungs and deadlines now, its columns before the next price."""
@@ -203,6 +214,7 @@ class Checks(Service):
         while self._queue and time.perf_counter() - began < self.config.check_slice_ms / 1000:
             _, user, account = heapq.heappop(self._queue)
             causes = self.waiting.pop((user, account), None)
+            self._badness.pop((user, account), None)
             if causes:
                 with METRICS.check_seconds.time():
                     self._check(user, account, sorted(causes), reports)
@@ -252,17 +264,18 @@ class Checks(Service):
         """Find marks that went stale, frames that do not close and cool-downs that ended."""
         while not self.should_stop:
             await asyncio.sleep(TIMER_S)
-            if not self.ready:
-                continue
-            now = now_ms()
-            self._lay_columns()
-            self._all_holders({mark.instrument for mark in self.room.prices.book.settle(now, self.room.prices.rules)}, "mark")
-            stale = {name for name, mark in self.room.prices.book.marks.items()
-                     if self.room.prices.book.stale(mark, now, self.room.prices.rules, self.config.mark_stale_ms)}
-            self._all_holders(stale - self._stale, "stale")
-            self._stale = stale
-            while self._deadlines and self._deadlines[0][0] <= now:
-                self._expire(heapq.heappop(self._deadlines)[1], now)
+            if self.ready:
+                self._look(now_ms())
+
+    def _look(self, now: int) -> None:
+        self._lay_columns()
+        self._all_holders({mark.instrument for mark in self.room.prices.book.settle(now, self.room.prices.rules)}, "mark")
+        stale = {name for name, mark in self.room.prices.book.marks.items()
+                 if self.room.prices.book.stale(mark, now, self.room.prices.rules, self.config.mark_stale_ms)}
+        self._all_holders(stale - self._stale, "stale")
+        self._stale = stale
+        while self._deadlines and self._deadlines[0][0] <= now:
+            self._expire(heapq.heappop(self._deadlines)[1], now)
 
     def _expire(self, user: str, now: int) -> None:
         key = user.encode()
