@@ -12,6 +12,8 @@ from tables.rows import Account, Frame, Version
 STATE_TOPICS = (names.BALANCE_UPDATES, names.POSITION_UPDATES)  # what a snapshot of a whole account covers
 _AWAITED = "awaited_snapshot"
 _RECENT_MAX = 32
+FrameName = tuple[int, int, int]  # lease_epoch, connection_epoch, receive_seq: they compare in the order of receipt
+_NEVER: FrameName = (0, 0, 0)
 
 
 def see_part(draft: Draft, account: Account, meta: EventMeta) -> Account:
@@ -28,7 +30,7 @@ def see_part(draft: Draft, account: Account, meta: EventMeta) -> Account:
     now_ms = draft.fact.time_ms
     seen = tuple(sorted({*(found.seen if found else ()), meta.part_index}))
     others = tuple(frame for frame in account.frames if _name(frame) != name)
-    if len(seen) >= meta.part_count or (found is None and _covered(account, meta)):
+    if len(seen) >= meta.part_count or (found is None and name < covered_until(account)):
         return replace(account, frames=others, recent_frames=_recent(account, [name]))
     since = min(found.since_ms, now_ms) if found else now_ms
     return replace(account, frames=tuple(sorted((*others, Frame(*name, meta.part_count, seen, since)), key=_name)))
@@ -42,18 +44,21 @@ def close(draft: Draft, before: Account | None, account: Account) -> None:
 
 
 def drop_covered(account: Account) -> Account:
-    """Without the open frames that the last complete snapshots already contain."""
+    """Without the open frames that the last complete snapshots already contain: the rest of one may have died with its connection."""
     floor = covered_until(account)
-    dropped = [_name(frame) for frame in account.frames if frame.since_ms < floor]
+    dropped = [name for name in map(_name, account.frames) if name < floor]
     if not dropped:
         return account
-    frames = tuple(frame for frame in account.frames if frame.since_ms >= floor)
+    frames = tuple(frame for frame in account.frames if _name(frame) >= floor)
     return replace(account, frames=frames, recent_frames=_recent(account, dropped))
 
 
-def covered_until(account: Account) -> int:
-    """Time (ms) up to which balances and positions both came by a complete snapshot; 0 for never."""
-    return min(max((version.time_ms for name, version in account.mark_versions.items() if name.startswith(topic + "/")), default=0)
+def covered_until(account: Account) -> FrameName:
+    """Up to which frame balances and positions both came by a complete snapshot: what was received before its request left is in it.
+
+    In the order of receipt, because clocks disagree: the venue's, the broker's and that of whoever asked.
+    """
+    return min(max((version[:3] for name, version in account.mark_versions.items() if name.startswith(topic + "/")), default=_NEVER)
                for topic in STATE_TOPICS)
 
 
@@ -97,31 +102,26 @@ def _without_await(account: Account) -> Account:
     return replace(account, awaited_snapshot="", config_versions=versions)
 
 
-def _covered(account: Account, meta: EventMeta) -> bool:
-    time_ms = meta.transaction_time_ms or meta.event_time_ms
-    return 0 < time_ms < covered_until(account)
-
-
-def _was_whole(account: Account, name: tuple[int, int, int]) -> bool:
+def _was_whole(account: Account, name: FrameName) -> bool:
     """Whether the frame is among those remembered, or older than a full memory reaches."""
     recent = account.recent_frames
     return _said(name) in recent or (len(recent) >= _RECENT_MAX and name < _read(recent[0]))
 
 
-def _recent(account: Account, added: list[tuple[int, int, int]]) -> tuple[str, ...]:
+def _recent(account: Account, added: list[FrameName]) -> tuple[str, ...]:
     """The newest frames, oldest first: by name, not by arrival, so that topics commute."""
     known = {*account.recent_frames, *map(_said, added)}
     return tuple(sorted(known, key=_read)[-_RECENT_MAX:])
 
 
-def _said(name: tuple[int, int, int]) -> str:
+def _said(name: FrameName) -> str:
     return "{}.{}.{}".format(*name)
 
 
-def _read(said: str) -> tuple[int, int, int]:
+def _read(said: str) -> FrameName:
     lease, connection, receive = said.split(".")
     return int(lease), int(connection), int(receive)
 
 
-def _name(frame: Frame) -> tuple[int, int, int]:
+def _name(frame: Frame) -> FrameName:
     return frame.lease_epoch, frame.connection_epoch, frame.receive_seq

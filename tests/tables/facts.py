@@ -49,8 +49,9 @@ def balance(amount: str, about: ud.EventMeta, at: int = 1, asset: str = "USDT") 
     return fact(names.BALANCE_UPDATES, ud.UserDataBalanceUpdateEvent(meta=about, asset=asset, wallet_balance=amount), at)
 
 
-def end(topic: str, seq: int, rows: int, as_of: int, name: str = "snap") -> Fact:
-    about = meta(seq, snapshot_id=name, snapshot_end=ud.SnapshotEnd(rows_of_this_topic=rows, as_of_ms=as_of))
+def end(topic: str, seq: int, rows: int, as_of: int, name: str = "snap", **more: object) -> Fact:
+    said = {"snapshot_id": name, "snapshot_end": ud.SnapshotEnd(rows_of_this_topic=rows, as_of_ms=as_of)} | more
+    about = meta(seq, **said)  # type: ignore[arg-type]
     kinds = {names.POSITION_UPDATES: ud.UserDataPositionUpdateEvent, names.BALANCE_UPDATES: ud.UserDataBalanceUpdateEvent,
              names.ORDER_UPDATES: ud.UserDataOrderUpdateEvent, names.ACCOUNT_CONFIG: ud.UserDataAccountConfigEvent,
              names.VENUE_MARGIN_CALLS: ud.UserDataMarginCallEvent}
