@@ -6,13 +6,14 @@ import signal
 import time
 from collections.abc import Iterable
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 
 from streams import topics
 from streams.config import Config
 from streams.stack.generator_facts import FIRST_USER, Facts
 from streams.stack.generator_house import Record
 from streams.stack.market import INSTRUMENTS, rules
+from streams.stack.oracle_topics import read_topics
 
 log = logging.getLogger(__name__)
 _STEP_S = 0.05
@@ -78,26 +79,14 @@ async def send(producer: AIOKafkaProducer, records: Iterable[Record]) -> None:
 
 async def first_free_user(config: Config) -> int:
     """The first user number no earlier run used: one past the highest among the account updates of generators."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=config.kafka_bootstrap, enable_auto_commit=False)
-    await consumer.start()
-    try:
-        assigned = [TopicPartition(topics.ACCOUNT_UPDATES, number) for number in range(config.partitions)]
-        consumer.assign(assigned)
-        ends = {partition: end for partition, end in (await consumer.end_offsets(assigned)).items() if end}
-        await consumer.seek_to_beginning(*assigned)
-        last = FIRST_USER - 1
-        while any([await consumer.position(partition) < end for partition, end in ends.items()]):
-            for records in (await consumer.getmany(timeout_ms=200)).values():
-                last = max([last, *(_number(record.key, record.value) for record in records)])
-        return last + 1
-    finally:
-        await consumer.stop()
+    read = await read_topics(config, [topics.ACCOUNT_UPDATES])
+    return max([FIRST_USER - 1, *(_number(record.key, record.value) for record in read[topics.ACCOUNT_UPDATES])]) + 1
 
 
-def _number(key: bytes | None, value: bytes | None) -> int:
+def _number(key: bytes, value: bytes) -> int:
     """The user's number where a generator wrote the record, else 0."""
-    kind, _, text = (key or b"").decode(errors="replace").partition(":")
-    ours = kind == "live" and text.isascii() and text.isdigit() and len(text) < 10 and _SOURCE.encode() in (value or b"")
+    kind, _, text = key.decode(errors="replace").partition(":")
+    ours = kind == "live" and text.isascii() and text.isdigit() and len(text) < 10 and _SOURCE.encode() in value
     return int(text) if ours else 0
 
 

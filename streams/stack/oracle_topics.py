@@ -17,14 +17,14 @@ def partitions(config: Config, names: Iterable[str]) -> list[TopicPartition]:
 async def read_topics(config: Config, names: Iterable[str]) -> dict[str, list[Seen]]:
     """By topic, every record up to the end offsets at the call, in the order of offsets within each partition; nulls left out."""
     wanted = list(names)
+    # "earliest", not a seek: a reset to the end that is under way when a seek comes would win over it.
     consumer = AIOKafkaConsumer(bootstrap_servers=config.kafka_bootstrap, enable_auto_commit=False, max_partition_fetch_bytes=4_194_304,
-                                fetch_max_wait_ms=20)
+                                fetch_max_wait_ms=20, auto_offset_reset="earliest")
     await consumer.start()
     found: dict[str, list[Seen]] = {name: [] for name in wanted}
     try:
         assigned = partitions(config, wanted)
         consumer.assign(assigned)
-        await consumer.seek_to_beginning(*assigned)
         ends: dict[TopicPartition, int] = await consumer.end_offsets(assigned)
         while waiting := [partition for partition in assigned if await consumer.position(partition) < ends[partition]]:
             for partition, records in (await consumer.getmany(*waiting, timeout_ms=500, max_records=20_000)).items():

@@ -1,9 +1,12 @@
 """The generator's facts: the same by seed, valid, and folded to the same state by the engine and by the oracle."""
 
+import asyncio
 from collections import Counter
 from decimal import Decimal
 
 import pytest
+from aiokafka import AIOKafkaProducer
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 from google.protobuf.message import Message
 
 from agents.risk.rules import Rules, rules_with
@@ -11,6 +14,8 @@ from schemas import engine_pb2 as engine
 from schemas.keys import partition_of
 from schemas.user_data_pb2 import UserDataOrderUpdateEvent
 from streams import topics
+from streams.config import Config
+from streams.stack.generator import first_free_user, send
 from streams.stack.generator_facts import Facts, facts
 from streams.stack.generator_house import Record
 from streams.stack.market import INSTRUMENTS, Market, rules
@@ -101,6 +106,29 @@ def test_a_later_run_repeats_no_number_of_the_first() -> None:
             if isinstance(event, UserDataOrderUpdateEvent) and event.meta.exchange_seq}
 
     assert numbers(Facts(1, 20)) and not numbers(Facts(1, 20)) & numbers(Facts(1, 20, first=1_021))
+
+
+async def _run(config: Config, first: int, users: int) -> None:
+    """What a run of the generator leaves of its users, and one that is not a generator's."""
+    producer = AIOKafkaProducer(bootstrap_servers=config.kafka_bootstrap)
+    await producer.start()
+    try:
+        opening = Facts(1, users, first=first, source="gen-1").opening(1_760_000_000_000)
+        by_hand = engine.AccountUpdate(id="1", user_id="live:777777", source="admin")
+        await send(producer, [*(one for one in opening if one[0] == topics.ACCOUNT_UPDATES), (topics.ACCOUNT_UPDATES, "live:777777", by_hand)])
+    finally:
+        await producer.stop()
+
+
+def test_a_later_run_brings_users_of_its_own(kafka: str) -> None:
+    """Numbers, epochs and snapshots begin anew with each run: told again of the same users they would be late or repeats."""
+    admin = AdminClient({"bootstrap.servers": kafka})
+    if topics.ACCOUNT_UPDATES not in admin.list_topics(timeout=20).topics:
+        admin.create_topics([NewTopic(topics.ACCOUNT_UPDATES, PARTITIONS, 1)])[topics.ACCOUNT_UPDATES].result(20)
+    config = Config(kafka_bootstrap=kafka, partitions=PARTITIONS)
+    first = asyncio.run(first_free_user(config))
+    asyncio.run(_run(config, first, 20))
+    assert {asyncio.run(first_free_user(config)) for _ in range(20)} == {first + 20}
 
 
 def test_rules_are_valid() -> None:
