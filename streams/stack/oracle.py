@@ -45,6 +45,7 @@ class _Told(NamedTuple):
     snapshot: bool
     amount: Decimal
     entry: Decimal
+    there: bool  # a flat position and what a snapshot removed are not: no end removes them again
 
 
 class _Venue:
@@ -58,7 +59,8 @@ class _Venue:
     def tell(self, topic: str, what: str, meta: data.EventMeta, numbers: tuple[Decimal, Decimal]) -> None:
         if meta.snapshot_id:
             self.mentioned.setdefault((topic, meta.snapshot_id), set()).add(what)
-        told = _Told(_version(meta), meta.transaction_time_ms or meta.event_time_ms, bool(meta.snapshot_id), *numbers)
+        told = _Told(_version(meta), meta.transaction_time_ms or meta.event_time_ms, bool(meta.snapshot_id), *numbers,
+                     there=topic != topics.POSITION_UPDATES or numbers[0] != 0)
         before = self.told.get((topic, what))
         if before is None or _newer(told, before):
             self.told[topic, what] = told
@@ -70,8 +72,8 @@ class _Venue:
             return
         self.ended.add(name)
         for (of, what), told in self.told.items():
-            if of == topic and what not in mentioned and told.time_ms < meta.snapshot_end.as_of_ms:
-                gone = _Told(_version(meta), meta.snapshot_end.as_of_ms, True, Decimal(0), Decimal(0))
+            if of == topic and told.there and what not in mentioned and told.time_ms < meta.snapshot_end.as_of_ms:
+                gone = _Told(_version(meta), meta.snapshot_end.as_of_ms, True, Decimal(0), Decimal(0), there=False)
                 self.told[of, what] = gone
 
 

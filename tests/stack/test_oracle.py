@@ -10,6 +10,9 @@ from streams import topics
 from streams.stack.oracle import Expected, Oracle, Seen
 from streams.stack.oracle_verdicts import checks_of
 from streams.stack.selfcheck import account_differences, repeated
+from tables import accounts
+from tables.policy import Policy
+from tables.rows import Account, Fact, User
 
 USER = "live:1"
 KEY = "house:EURUSD/BOTH"
@@ -105,6 +108,41 @@ def test_unreadable_changes_nothing() -> None:
     garbage = Seen(topics.WALLET_DELTAS, 0, 9, 0, USER.encode(), b"\xff\xff\xff")
     found, _ = _house([_delta(0, 1, "10"), garbage])
     assert found.balances == {"USD": Decimal(10)}
+
+
+def _told(seq: int, time_ms: int, amount: str = "", *, end: bool = False) -> data.UserDataPositionUpdateEvent:
+    """A position of an exchange account by the stream, or the end of a snapshot without any."""
+    meta = data.EventMeta(user_id=USER, account_id="bn", exchange=data.BINANCE_USDM, lease_epoch=1, connection_epoch=1, receive_seq=seq,
+                          transaction_time_ms=time_ms, part_count=1)
+    if end:
+        meta.snapshot_id = f"snap-{seq}"
+        meta.snapshot_end.CopyFrom(data.SnapshotEnd(as_of_ms=time_ms))
+        return data.UserDataPositionUpdateEvent(meta=meta)
+    return data.UserDataPositionUpdateEvent(meta=meta, symbol="BTCUSDT", position_side=data.BOTH, amount=amount, entry_price="2")
+
+
+HELD = {"binance_usdm:BTCUSDT/BOTH": (Decimal(5), Decimal(2))}
+SNAPSHOTS: dict[str, tuple[list[data.UserDataPositionUpdateEvent], dict[str, tuple[Decimal, Decimal]]]] = {
+    "an end removes what it did not mention": ([_told(1, 10, "5"), _told(2, 20, end=True)], {}),
+    "what is newer than the request stays": ([_told(1, 30, "5"), _told(2, 20, end=True)], HELD),
+    "a late fact does not revive": ([_told(1, 10, "3"), _told(3, 20, end=True), _told(2, 15, "5")], {}),
+    "what was closed before is not removed again": ([_told(9, 10, "0"), _told(10, 20, end=True), _told(5, 30, "5")], {}),
+    "what opens after an end is there": ([_told(1, 10, "3"), _told(2, 20, end=True), _told(3, 30, "5")], HELD),
+}
+
+
+@pytest.mark.parametrize("case", SNAPSHOTS)
+def test_snapshots_end_the_same_in_row_and_oracle(case: str) -> None:
+    events, expected = SNAPSHOTS[case]
+    oracle, row = Oracle(), User(USER, accounts={"bn": Account("bn", "binance_usdm")})
+    for offset, event in enumerate(events):
+        record = Seen(topics.POSITION_UPDATES, 0, offset, event.meta.transaction_time_ms, USER.encode(), event.SerializeToString())
+        oracle.take(record)
+        folded = accounts.fold(row, Fact(record.topic, 0, offset, record.timestamp, USER, event, record.value), Policy())
+        assert isinstance(folded.row, User)
+        row = folded.row
+    assert {name: (held.quantity, held.entry_price) for name, held in row.accounts["bn"].positions.items()} == expected
+    assert oracle.expected()[USER]["bn"].positions == expected
 
 
 def test_differences_are_said_with_both_sides() -> None:
