@@ -34,7 +34,8 @@ def frames(draw: st.DrawFn) -> Topics:
             parts[names.POSITION_UPDATES].append(position(amount, meta(seq, 1, 2), at))
     for topic, facts in parts.items():
         if draw(st.booleans()):
-            facts.insert(draw(st.integers(0, len(facts))), end(topic, 20, 0, draw(st.integers(0, 130)), "snap"))
+            asked = draw(st.sampled_from([3, 8, 20]))
+            facts.insert(draw(st.integers(0, len(facts))), end(topic, asked, 0, draw(st.integers(0, 130)), "snap"))
     return parts
 
 
