@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from mode import Service
 
 from agents.risk.columns import Columns
+from agents.risk.rules import Rules
 from agents.verdict import check
 from schemas import engine_pb2 as pb
 from schemas.keys import partition_of
@@ -50,10 +51,9 @@ class Checks(Service):
         self._refill: list[int] = []
         self._reported: dict[tuple[str, str], int] = {}
         self._changed: dict[str, User] = {}
-        self._ruled = room.prices.rules
-        self._stale: set[str] = set()
-        self._seen: set[str] = set()
-        self._jumping: set[str] = set()
+        self._ruled, self._ruled_ms = room.prices.rules, 0
+        self._stale: dict[str, str] = {}  # instrument -> "stale" or "closed"
+        self._seen, self._jumping = set[str](), set[str]()
         self._deadlines: list[tuple[int, str]] = []
         self.counts: Counter[str] = Counter()
         self.rungs: dict[tuple[str, str], int] = {}
@@ -95,6 +95,8 @@ class Checks(Service):
     def put(self, key: bytes, row: User) -> None:
         """Keep in step with a changed row: its rungs and deadlines now, its columns before the next price."""
         self._changed[row.user_id] = row
+        for account_id in row.removed_accounts:
+            self._forget(row.user_id, account_id)
         for account in row.accounts.values():
             name = (row.user_id, account.account_id)
             self.rungs[name] = account.margin.rung
@@ -107,8 +109,8 @@ class Checks(Service):
     def _lay_columns(self) -> None:
         """Bring the columns up to the rows and rules as they are now; many changes of a row cost one."""
         if self._ruled is not self.room.prices.rules:
-            self._ruled = self.room.prices.rules
-            self.columns.ruled(self._ruled, now_ms())
+            self._ruled, self._ruled_ms = self.room.prices.rules, now_ms()
+            self.columns.ruled(self._ruled, self._ruled_ms)
         for user, row in self._changed.items():
             self.columns.put(user, row)
         self._changed.clear()
@@ -116,8 +118,7 @@ class Checks(Service):
     def _moved(self, instruments: set[str]) -> None:
         began = time.perf_counter()
         self._lay_columns()
-        back = instruments & self._stale
-        self._stale -= back
+        back = {name for name in instruments if self._stale.pop(name, "")}
         for user, account, badness in self.columns.touched(instruments, self.room.prices.book.marks):
             self.due(user, account, "price", badness)
         self._all_holders(instruments & self._unsteady(instruments) | back, "mark")
@@ -154,16 +155,22 @@ class Checks(Service):
         self._wake.set()
 
     def _lost(self, partition: int) -> None:
-        for user in [user for user, _ in self.rungs if partition_of(user.encode(), self.config.partitions) == partition]:
+        for user, account in [key for key in self.rungs if partition_of(key[0].encode(), self.config.partitions) == partition]:
             self.columns.drop(user)
             self._changed.pop(user, None)
-            for key in [key for key in self.rungs if key[0] == user]:
-                del self.rungs[key]
-                self.quarantined.discard(key)
+            self._forget(user, account)
+
+    def _forget(self, user: str, account: str) -> None:
+        self.rungs.pop((user, account), None)
+        self.quarantined.discard((user, account))
+        self._reported.pop((user, account), None)
 
     async def _fill(self) -> None:
         """Fill the columns from recovered rows in slices, then check everything once."""
-        while self._refill:
+        while self._refill and not self.should_stop:
+            if self.room.accounts.frozen:  # rows cannot be touched: after the rebalance
+                await asyncio.sleep(0.01)
+                continue
             partition = self._refill[0]
             for at, key in enumerate(self.room.accounts.keys_of(partition)):
                 row = self.room.accounts.state_of(key, partition)
@@ -173,7 +180,7 @@ class Checks(Service):
                         self.due(row.user_id, account, "recovered")
                 if at % REFILL_SLICE == 0:
                     await asyncio.sleep(0)
-            if self._refill and self._refill[0] == partition:
+            if not self.room.accounts.frozen:
                 self._refill.pop(0)
                 self._doubt(partition)
 
@@ -197,11 +204,7 @@ class Checks(Service):
                     outputs = self._slice()
                     if outputs:
                         await self._report(outputs)
-                    await asyncio.sleep(0)
-                    if self._frozen:
-                        await asyncio.sleep(0.01)
-        except asyncio.CancelledError:
-            raise
+                    await asyncio.sleep(0.01 if self._frozen else 0)
         except Exception as error:
             await self.room.accounts.app.consumer.halt(error)
 
@@ -209,9 +212,7 @@ class Checks(Service):
         """Run checks, worst first, until the budget of time is used up; returns the reports."""
         reports: dict[tuple[str, int], list[tuple[bytes, bytes | None]]] = {}
         began = time.perf_counter()
-        if self._frozen:
-            return reports
-        while self._queue and time.perf_counter() - began < self.config.check_slice_ms / 1000:
+        while self._queue and not self._frozen and time.perf_counter() - began < self.config.check_slice_ms / 1000:
             _, user, account = heapq.heappop(self._queue)
             causes = self.waiting.pop((user, account), None)
             self._badness.pop((user, account), None)
@@ -225,11 +226,9 @@ class Checks(Service):
         key = user.encode()
         partition = partition_of(key, self.config.partitions)
         row = self.room.accounts.state_of(key, partition)
-        if row is None or account not in row.accounts:
-            return
         world = self.room.prices.world(self._fences(key, partition))
-        checked = check(row, account, world, causes, self.room.orders.state_of(key, partition))
-        if checked is None:  # settling: the fold that closes the frame asks again
+        checked = check(row, account, world, causes, self.room.orders.state_of(key, partition)) if row else None
+        if checked is None:  # not here, or settling: the fold that closes the frame asks again
             return
         METRICS.verdicts.labels(RUNG_NAMES[checked.rung]).inc()
         for cause in causes:
@@ -261,18 +260,25 @@ class Checks(Service):
 
     @Service.task
     async def _timer(self) -> None:
-        """Find marks that went stale, frames that do not close and cool-downs that ended."""
-        while not self.should_stop:
-            await asyncio.sleep(TIMER_S)
-            if self.ready:
-                self._look(now_ms())
+        """Find marks that went stale, frames that do not close, cool-downs that ended and rules that begin to hold."""
+        try:
+            while not self.should_stop:
+                await asyncio.sleep(TIMER_S)
+                if self.ready:
+                    self._look(now_ms())
+        except Exception as error:
+            await self.room.accounts.app.consumer.halt(error)
 
     def _look(self, now: int) -> None:
+        begins = self._ruled.next_effective_ms(self._ruled_ms)
+        if begins is not None and begins <= now:
+            self._ruled = Rules()  # other than the ones that hold now: the columns are laid anew
+            self._rules_changed(set())
         self._lay_columns()
         self._all_holders({mark.instrument for mark in self.room.prices.book.settle(now, self.room.prices.rules)}, "mark")
-        stale = {name for name, mark in self.room.prices.book.marks.items()
-                 if self.room.prices.book.stale(mark, now, self.room.prices.rules, self.config.mark_stale_ms)}
-        self._all_holders(stale - self._stale, "stale")
+        stale = {name: word for name, mark in self.room.prices.book.marks.items()
+                 if (word := self.room.prices.book.stale(mark, now, self.room.prices.rules, self.config.mark_stale_ms))}
+        self._all_holders({name for name, _ in stale.items() ^ self._stale.items()}, "stale")  # and no longer so, at whatever price
         self._stale = stale
         while self._deadlines and self._deadlines[0][0] <= now:
             self._expire(heapq.heappop(self._deadlines)[1], now)
@@ -281,12 +287,10 @@ class Checks(Service):
         key = user.encode()
         partition = partition_of(key, self.config.partitions)
         row = self.room.accounts.state_of(key, partition)
-        if row is None:
-            return
-        folded = expire(row, now, self.room.policy)
+        folded = expire(row, now, self.room.policy) if row else None
         if folded is not None and isinstance(folded.row, User):
             self.room.accounts.touch(key, partition, lambda _: (folded.row, folded.outputs))
-        for account in row.accounts:
+        for account in row.accounts if row else ():
             self.due(user, account, "timer")
 
 
