@@ -673,7 +673,7 @@ class Quarantine(_message.Message):
     def __init__(self, topic: _Optional[str] = ..., reason: _Optional[str] = ..., since_ms: _Optional[int] = ...) -> None: ...
 
 class AccountState(_message.Message):
-    __slots__ = ("account_id", "venue", "model", "currency", "execution", "auto_reduce", "balances", "positions", "leverages", "margin_modes", "hedge_mode", "multi_assets", "account_level", "margin", "frames", "quarantines", "realised_pnl", "config_versions", "venue_margin_call", "snapshot_rows", "snapshot_version", "awaited_snapshot", "mark_versions", "recent_fills", "recent_frames", "removed")
+    __slots__ = ("account_id", "venue", "model", "currency", "execution", "auto_reduce", "balances", "positions", "leverages", "margin_modes", "hedge_mode", "multi_assets", "account_level", "margin", "frames", "quarantines", "realised_pnl", "config_versions", "venue_margin_call", "snapshot_rows", "snapshot_version", "awaited_snapshot", "mark_versions", "recent_fills", "recent_frames", "unfunded", "removed")
     class BalancesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -755,6 +755,7 @@ class AccountState(_message.Message):
     MARK_VERSIONS_FIELD_NUMBER: _ClassVar[int]
     RECENT_FILLS_FIELD_NUMBER: _ClassVar[int]
     RECENT_FRAMES_FIELD_NUMBER: _ClassVar[int]
+    UNFUNDED_FIELD_NUMBER: _ClassVar[int]
     REMOVED_FIELD_NUMBER: _ClassVar[int]
     account_id: str
     venue: str
@@ -781,8 +782,9 @@ class AccountState(_message.Message):
     mark_versions: _containers.MessageMap[str, FactVersion]
     recent_fills: _containers.RepeatedScalarFieldContainer[str]
     recent_frames: _containers.RepeatedScalarFieldContainer[str]
+    unfunded: bool
     removed: _containers.MessageMap[str, FactVersion]
-    def __init__(self, account_id: _Optional[str] = ..., venue: _Optional[str] = ..., model: _Optional[str] = ..., currency: _Optional[str] = ..., execution: _Optional[str] = ..., auto_reduce: _Optional[bool] = ..., balances: _Optional[_Mapping[str, BalanceState]] = ..., positions: _Optional[_Mapping[str, PositionState]] = ..., leverages: _Optional[_Mapping[str, str]] = ..., margin_modes: _Optional[_Mapping[str, str]] = ..., hedge_mode: _Optional[bool] = ..., multi_assets: _Optional[bool] = ..., account_level: _Optional[str] = ..., margin: _Optional[_Union[MarginState, _Mapping]] = ..., frames: _Optional[_Iterable[_Union[Frame, _Mapping]]] = ..., quarantines: _Optional[_Iterable[_Union[Quarantine, _Mapping]]] = ..., realised_pnl: _Optional[str] = ..., config_versions: _Optional[_Mapping[str, FactVersion]] = ..., venue_margin_call: _Optional[bool] = ..., snapshot_rows: _Optional[_Mapping[str, int]] = ..., snapshot_version: _Optional[_Union[FactVersion, _Mapping]] = ..., awaited_snapshot: _Optional[str] = ..., mark_versions: _Optional[_Mapping[str, FactVersion]] = ..., recent_fills: _Optional[_Iterable[str]] = ..., recent_frames: _Optional[_Iterable[str]] = ..., removed: _Optional[_Mapping[str, FactVersion]] = ...) -> None: ...
+    def __init__(self, account_id: _Optional[str] = ..., venue: _Optional[str] = ..., model: _Optional[str] = ..., currency: _Optional[str] = ..., execution: _Optional[str] = ..., auto_reduce: _Optional[bool] = ..., balances: _Optional[_Mapping[str, BalanceState]] = ..., positions: _Optional[_Mapping[str, PositionState]] = ..., leverages: _Optional[_Mapping[str, str]] = ..., margin_modes: _Optional[_Mapping[str, str]] = ..., hedge_mode: _Optional[bool] = ..., multi_assets: _Optional[bool] = ..., account_level: _Optional[str] = ..., margin: _Optional[_Union[MarginState, _Mapping]] = ..., frames: _Optional[_Iterable[_Union[Frame, _Mapping]]] = ..., quarantines: _Optional[_Iterable[_Union[Quarantine, _Mapping]]] = ..., realised_pnl: _Optional[str] = ..., config_versions: _Optional[_Mapping[str, FactVersion]] = ..., venue_margin_call: _Optional[bool] = ..., snapshot_rows: _Optional[_Mapping[str, int]] = ..., snapshot_version: _Optional[_Union[FactVersion, _Mapping]] = ..., awaited_snapshot: _Optional[str] = ..., mark_versions: _Optional[_Mapping[str, FactVersion]] = ..., recent_fills: _Optional[_Iterable[str]] = ..., recent_frames: _Optional[_Iterable[str]] = ..., unfunded: _Optional[bool] = ..., removed: _Optional[_Mapping[str, FactVersion]] = ...) -> None: ...
 
 class Sequence(_message.Message):
     __slots__ = ("next", "held", "gap_since_ms")

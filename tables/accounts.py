@@ -59,7 +59,10 @@ def settling_deadline(row: User, policy: Policy) -> int | None:
 
 
 def doubts(row: User, account_id: str) -> tuple[str, ...]:
-    """Why no verdict can rest on the account now, sorted: gap, quarantined, settling."""
+    """Why no verdict can rest on the account now, sorted: gap, quarantined, settling, unfunded.
+
+    Unfunded: positions are known and no balance is. Topics have no order among each other, and the one that tells balances may lag.
+    """
     account = row.accounts[account_id]
     found = set()
     if account.venue == "house" and any(sequence.held for sequence in row.sequences.values()):
@@ -68,6 +71,8 @@ def doubts(row: User, account_id: str) -> tuple[str, ...]:
         found.add("quarantined")
     if settling(account):
         found.add("settling")
+    if account.unfunded or (account.positions and not account.balances):
+        found.add("unfunded")
     return tuple(sorted(found))
 
 

@@ -93,6 +93,7 @@ def _put_account(into: pb.AccountState, account: Account) -> None:
     into.account_id, into.venue, into.model, into.currency = account.account_id, account.venue, account.model, account.currency
     into.execution, into.auto_reduce, into.account_level = account.execution, account.auto_reduce, account.account_level
     into.hedge_mode, into.multi_assets, into.venue_margin_call = account.hedge_mode, account.multi_assets, account.venue_margin_call
+    into.unfunded = account.unfunded
     into.realised_pnl, into.awaited_snapshot = text(account.realised_pnl), account.awaited_snapshot
     for asset, balance in account.balances.items():
         one = into.balances[asset]
@@ -138,7 +139,7 @@ def _account(said: pb.AccountState) -> Account:
         _versions(said.config_versions), said.venue_margin_call, dict(said.snapshot_rows),
         version(said.snapshot_version) if said.HasField("snapshot_version") else None, said.awaited_snapshot,
         _versions(said.mark_versions), tuple(said.recent_fills),
-        _versions(said.removed), tuple(said.recent_frames),
+        _versions(said.removed), tuple(said.recent_frames), said.unfunded,
     )
 
 

@@ -71,6 +71,7 @@ def apply_fill(draft: Draft, event: UserDataOrderUpdateEvent) -> None:
     pnl = parse(deal.realized_pnl) if deal.realized_pnl else filled.pnl
     fee = parse(deal.fee) if deal.fee else ZERO
     now_ms = draft.fact.time_ms
+    account = replace(account, unfunded=account.unfunded or not account.balances)  # a wallet fact, even of zero, leaves a balance
     account = _moved(account, known, filled.position and replace(filled.position, updated_ms=now_ms), pnl)
     cause = f"fill/{account.account_id}/{event.symbol}/{deal.trade_id}"
     for change in (Change(cause, "realised_pnl", account.currency, pnl), Change(cause, "fee", deal.fee_asset or account.currency, -fee)):

@@ -137,6 +137,7 @@ class Account(msgspec.Struct, frozen=True):
     recent_fills: tuple[str, ...] = ()
     removed: dict[str, Version] = {}
     recent_frames: tuple[str, ...] = ()  # the newest frames that are whole: a repeated part opens none of them again
+    unfunded: bool = False  # a fill came before the first wallet fact, which ends it
 
 
 class Sequence(msgspec.Struct, frozen=True):

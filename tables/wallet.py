@@ -29,7 +29,7 @@ def apply(draft: Draft, delta: WalletDelta) -> None:
         was = "unknown" if account is None else f"of venue {account.venue!r}"
         draft.refuse("delta_refused", delta.account_id, f"delta {delta.id!r}: expected a house account, was {delta.account_id!r}, {was}")
         return
-    account = credit(account, delta.asset, parse(delta.amount), draft.fact.time_ms)
+    account = replace(credit(account, delta.asset, parse(delta.amount), draft.fact.time_ms), unfunded=False)
     draft.put(account)
     message = transaction(draft.user.user_id, account, delta.asset, delta.amount)
     _describe(message, delta, draft.fact.time_ms)

@@ -64,6 +64,11 @@ def test_unknown_of_the_facts() -> None:
     assert calls(judged(gap, world(GOOD)))[0].reasons == ["gap:admin"]
     doubted = replace(user, accounts={"house": replace(user.accounts["house"], quarantines=(Quarantine("wallet-deltas", "bad", 1),))})
     assert calls(judged(doubted, world(GOOD)))[0].reasons == ["quarantined:wallet-deltas"]
+    lagging = replace(user, accounts={"house": replace(user.accounts["house"], balances={})})
+    found = judged(lagging, world(mark(EUR, "0.5", "0.5")))
+    assert found.rung == UNKNOWN
+    assert calls(found)[0].reasons == ["unfunded"]
+    assert not liquidations(found)
     settling = replace(user, accounts={"house": replace(user.accounts["house"], frames=(Frame(1, 1, 1, 2, (0,), 1),))})
     assert check(settling, "house", world(GOOD), ["x"]) is None
 

@@ -11,7 +11,7 @@ from schemas import names
 from schemas import user_data_pb2 as ud
 from tables.accounts import doubts, expire, quarantine, settling_deadline
 from tables.rows import Fact, Margin, PlanStep, User
-from tests.tables.facts import POLICY, USER, VENUE, anomalies, balance, end, fact, fold_all, house_fill, meta, position, update
+from tests.tables.facts import POLICY, USER, VENUE, anomalies, balance, delta, end, fact, fold_all, house_fill, meta, position, update
 
 KEY = "binance_usdm:BTCUSDT/BOTH"
 FRAME = [balance("90", meta(5, 0, 2)), position("3", meta(5, 1, 2))]
@@ -81,13 +81,21 @@ def test_a_removed_account_is_not_revived_but_may_return() -> None:
     assert row.accounts[VENUE].balances["USDT"].wallet_balance == 1
 
 
+def test_positions_without_any_balance_are_not_judged() -> None:
+    row, _ = fold_all([position("3", meta(1))])
+    assert doubts(row, VENUE) == ("unfunded",)
+    row, steps = fold_all([balance("0", meta(2))], row)
+    assert doubts(row, VENUE) == ()
+    assert steps[0].checks == {VENUE: "balance"}
+
+
 @pytest.mark.parametrize("frame", [FRAME, FRAME[::-1]])
 def test_no_check_until_the_last_part(frame: list[Fact]) -> None:
     row, steps = fold_all(frame)
     assert [set(step.checks) for step in steps] == [set(), {VENUE}]
     assert row.accounts[VENUE].frames == ()
     half, _ = fold_all(frame[:1])
-    assert doubts(half, VENUE) == ("settling",)
+    assert "settling" in doubts(half, VENUE)
 
 
 @pytest.mark.parametrize("repeats", [[0], [1], [0, 1], [1, 0, 1]])
@@ -121,52 +129,6 @@ def test_half_a_frame_ends_in_quarantine_and_a_snapshot_ends_that() -> None:
     row, steps = fold_all(ends[1:], row)
     assert doubts(row, VENUE) == ()
     assert steps[-1].checks[VENUE] == "quarantine_ended"
-
-
-AHEAD = 10_000_000  # a venue's clock, hours before the broker's
-SOON = [balance("80", meta(30, 0, 2), at=50), position("2", meta(30, 1, 2), at=51)]
-
-
-def ends(connection: int, seq: int, as_of: int, name: str = "snap") -> list[Fact]:
-    """A whole snapshot without rows, its request that old in the order of receipt."""
-    return [end(topic, seq, 0, as_of, name, connection_epoch=connection) for topic in (names.BALANCE_UPDATES, names.POSITION_UPDATES)]
-
-
-@pytest.mark.parametrize(
-    ("facts", "open_frames"),
-    [
-        # what was received after the request left is not in the answer, whatever the clocks say
-        ([*ends(1, 20, AHEAD), SOON[0]], [30]),
-        ([ends(1, 20, AHEAD)[0], SOON[0], ends(1, 20, AHEAD)[1]], [30]),
-        ([SOON[0], *ends(1, 20, AHEAD)], [30]),
-        ([*ends(1, 20, AHEAD), *SOON], []),
-        # what was received before it left is, and what another connection received before this one
-        ([SOON[0], *ends(1, 31, 0)], []),
-        ([SOON[0], *ends(2, 1, 0)], []),
-        ([*ends(2, 1, 0), SOON[0]], []),
-        ([SOON[0], *ends(2, 1, 0), SOON[1]], []),
-        # one topic's part of a snapshot covers nothing; both together as far as the older one reaches
-        ([SOON[0], ends(2, 1, AHEAD)[0]], [30]),
-        ([SOON[0], ends(1, 20, AHEAD, "a")[0], ends(2, 1, AHEAD, "b")[1]], [30]),
-        ([SOON[0], ends(2, 1, 0, "a")[0], ends(1, 31, 0, "b")[1]], []),
-        # a snapshot of the old connection that comes late says nothing about the new one
-        ([balance("80", meta(3, 0, 2, connection_epoch=2)), *ends(1, 31, AHEAD)], [3]),
-    ],
-)
-def test_a_snapshot_covers_the_frames_received_before_its_request(facts: list[Fact], open_frames: list[int]) -> None:
-    row, steps = fold_all(facts)
-    assert [frame.receive_seq for frame in row.accounts[VENUE].frames] == open_frames
-    assert doubts(row, VENUE) == (("settling",) if open_frames else ())
-    assert not open_frames or not steps[-1].checks
-    assert "quarantine" not in anomalies(steps)
-
-
-def test_half_a_frame_before_a_reconnect_is_judged_at_its_snapshot() -> None:
-    row, steps = fold_all([SOON[0], *ends(2, 1, 0)])
-    assert [set(step.checks) for step in steps] == [set(), set(), {VENUE}]
-    assert settling_deadline(row, POLICY) is None
-    again, steps = fold_all(SOON[::-1], row)
-    assert again.accounts[VENUE].frames == ()
 
 
 def rows_of_snapshot() -> list[Fact]:
@@ -267,7 +229,7 @@ def test_a_book_of_the_house_refuses_absolute_facts() -> None:
 
 
 def test_quarantine_by_account_and_by_user_and_an_operators_end() -> None:
-    row, _ = fold_all([balance("1", meta(1)), house_fill(1, "2", "1.1")])
+    row, _ = fold_all([balance("1", meta(1)), delta(1), house_fill(1, "2", "1.1")])
     one = quarantine(row, names.BALANCE_UPDATES, VENUE, "garbage", 7)
     assert isinstance(one.row, User)
     assert (doubts(one.row, VENUE), doubts(one.row, "house")) == (("quarantined",), ())

@@ -8,14 +8,16 @@ from hypothesis import strategies as st
 
 from schemas import engine_pb2 as pb
 from schemas import names
-from tables.accounts import apply_house_step
+from schemas import user_data_pb2 as ud
+from tables.accounts import apply_house_step, doubts
 from tables.fills import fill
 from tables.house import Deal
 from tables.invariants import Broken
 from tables.rows import Fact, Output, PlanStep, Position, User
-from tests.tables.facts import anomalies, delta, fold_all, house_fill, said
+from tests.tables.facts import anomalies, delta, fold_all, house_fill, meta, position, said, update
 
 KEY = "house:EURUSD/BOTH"
+OUTSIDE = position("2", meta(1, account_id="house", exchange=ud.HOUSE), symbol="EURUSD")
 
 
 def state(row: User) -> tuple[str, str, str]:
@@ -52,6 +54,30 @@ def test_a_fill_tells_its_changes_with_ids_of_their_own() -> None:
     assert [(one.delta_id, one.amount, one.balance_after) for one in told] == [
         ("fill/house/EURUSD/t2/realised_pnl", "4", "104"), ("fill/house/EURUSD/t2/fee", "-0.25", "103.75")]
     assert steps[2].checks == {"house": "fill"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ([house_fill(1, "2", "10")], ("unfunded",)),
+        ([house_fill(1, "2", "10", fee="0.5")], ("unfunded",)),  # a fee makes a balance, but nobody has told what was there before
+        ([house_fill(1, "2", "10", fee="0.5"), house_fill(2, "-2", "14", fee="0.5")], ("unfunded",)),
+        ([house_fill(2, "2", "10"), delta(1, "100")], ("gap",)),
+        ([house_fill(1, "2", "10"), delta(2, "100")], ("gap", "unfunded")),
+        ([house_fill(1, "2", "10", fee="0.5"), delta(1, "100")], ()),
+        ([house_fill(1, "2", "10"), delta(7, "0", opening=True)], ()),  # an opening of nothing is told, too
+        ([house_fill(1, "2", "10"), delta(None, "100")], ()),
+        ([delta(1, "100"), house_fill(1, "2", "10", fee="0.5"), house_fill(2, "-2", "14")], ()),
+        ([delta(1, "100", asset="EUR"), house_fill(1, "2", "10")], ()),
+        ([update("u")], None),
+        ([update("u", profile=pb.AccountUpdate.Profile(execution="external")), OUTSIDE], ("unfunded",)),
+        ([update("u", profile=pb.AccountUpdate.Profile(execution="external")), OUTSIDE, delta(1, "100")], ()),
+    ],
+)
+def test_a_house_account_is_unknown_until_its_first_wallet_fact(facts: list[Fact], expected: tuple[str, ...] | None) -> None:
+    row, steps = fold_all(facts)
+    assert (doubts(row, "house") if "house" in row.accounts else None) == expected
+    assert expected is None or steps[-1].checks
 
 
 def test_an_overfill_of_a_leg_is_refused_and_the_neighbours_go_on() -> None:
