@@ -11,7 +11,7 @@ def start_redis(directory: Path) -> tuple[str, Running]:
     """(url, process) of a Redis on 127.0.0.1 with its data in `directory`."""
     directory.mkdir(parents=True, exist_ok=True)
     port = keep_port(directory / "port")
-    words: list[str | Path] = [binary("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--dir", directory, "--save", "60 1",
+    words: list[str | Path] = [binary("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--dir", directory, "--save", "60", "1",
              "--maxmemory-policy", "noeviction", "--daemonize", "no"]
     running = start(Command("redis", words), directory.parent / "logs")
     wait_port(port, running, 20)
