@@ -3,6 +3,7 @@
 import itertools
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import OffsetOutOfRangeError
 
 from streams.engine.transport import Bundle
 
@@ -23,8 +24,12 @@ def find_holes(bundle: Bundle, position: int | None) -> list[tuple[int, int]]:
 
 
 async def read_again(bootstrap: str, bundle: Bundle, holes: list[tuple[int, int]]) -> None:
-    """Raises `Lost` where the log has a record in a hole; control and compacted records leave holes with nothing in them."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=None, enable_auto_commit=False, fetch_max_wait_ms=100)
+    """Raises `Lost` where the log has a record in a hole, or no longer reaches back to it: retention overtook us.
+
+    Control and compacted records leave holes with nothing in them.
+    """
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=None, enable_auto_commit=False, fetch_max_wait_ms=100,
+                                auto_offset_reset="none")
     tp = TopicPartition(bundle.topic, bundle.partition)
     await consumer.start()
     try:
@@ -38,5 +43,8 @@ async def read_again(bootstrap: str, bundle: Bundle, holes: list[tuple[int, int]
                             f"{bundle.topic}[{bundle.partition}]: expected offset {start}, was {end}: "
                             f"record {record.offset} was not delivered"
                         )
+    except OffsetOutOfRangeError as error:
+        start, end = holes[0]
+        raise Lost(f"{bundle.topic}[{bundle.partition}]: expected offset {start}, was {end}: the log begins after it") from error
     finally:
         await consumer.stop()

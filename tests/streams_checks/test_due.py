@@ -124,7 +124,7 @@ async def test_what_changes_nothing_writes_no_row(desk: Desk) -> None:
                     names.MARGIN_CALLS]),  # in the same write: liquidated and out of danger
     ((), UNKNOWN, [names.MARGIN_CALLS]),
 ])
-async def test_what_changes_the_rung_is_one_write_with_its_outputs(desk: Desk, prices: tuple[str, ...], rung: int, topics: list[str]) -> None:
+async def test_a_change_of_rung_is_one_write_with_its_outputs(desk: Desk, prices: tuple[str, ...], rung: int, topics: list[str]) -> None:
     desk.keep(trader(1))
     desk.prices.book.marks = {EUR: mark(EUR, *prices)} if prices else {}
     desk.checks.due("live:1", "house", "price")

@@ -1,4 +1,4 @@
-"""What time alone makes due: frames that do not close, cool-downs, marks that go stale, jumps that have waited, rules that begin to hold."""
+"""What time alone makes due: frames that do not close, cool-downs, stale marks, jumps that have waited, rules that begin to hold."""
 
 import pytest
 from msgspec.structs import replace
