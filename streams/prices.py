@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -88,23 +88,30 @@ class Prices(Service):
         if moved:
             self.on_moved(moved)
 
-    def _take_ticks(self, records: Iterable[Any]) -> set[str]:
-        newest = {record.key: record for record in records}
-        self.ticks += len(newest)
-        moved = set()
-        for record in newest.values():
+    def _take_ticks(self, records: Sequence[Any]) -> set[str]:
+        """Takes the newest tick of each instrument that tells something: one that is broken or silent about the mark hides no older one."""
+        moved: set[str] = set()
+        told: set[object] = set()  # keys and instruments
+        for record in reversed(records):
+            if record.key and record.key in told:
+                continue
+            self.ticks += 1
             try:
                 tick = pb.PriceTick.FromString(record.value or b"")
             except DecodeError:
                 self.refused["unreadable"] += 1
+                continue
+            if tick.instrument in told:
                 continue
             before = self.book.marks.get(tick.instrument)
             result = self.book.accept(tick, record.offset, record.timestamp, self.rules)
             if isinstance(result, Refused):
                 self.refused[result.reason] += 1
                 log.debug("tick refused: %s offset=%d", result.reason, record.offset)
-            elif _differs(before, self.book.marks[tick.instrument]):
-                moved.add(tick.instrument)
+            elif result.mark is not before:
+                told |= {record.key, tick.instrument}
+                if _differs(before, result.mark):
+                    moved.add(tick.instrument)
         return moved
 
     def _take_settings(self, topic: str, records: Iterable[Any]) -> None:
