@@ -5,8 +5,8 @@ import hashlib
 import re
 
 HOUSE = "house"
-_USER = re.compile(r"([a-z][a-z0-9_]{0,31}):([^\s:{}]{1,128})")
-_BARE = re.compile(r"[^\s:{}]{1,128}")
+_USER = re.compile(r"([a-z][a-z0-9_]{0,31}):([^\s\0:{}]{1,128})")
+_BARE = re.compile(r"[^\s\0:{}]{1,128}")
 _VENUES = {1: "binance_usdm", 2: "bybit_v5", 3: "okx_v5", 4: "kucoin_futures", 5: "binance_coinm", 6: HOUSE}
 
 

@@ -26,7 +26,8 @@ def parse(text: str, field: str = "number") -> Decimal:
     number = Decimal(text)
     if number and abs(number.adjusted()) > _ADJUSTED_MAX:
         raise BadNumber(f"{field}: expected a number within 1e±{_ADJUSTED_MAX}, was {text!r}")
-    return number
+    # As `say` would write it: what is computed from "1e3" must not look other than what is computed from the "1000" of a recovered row.
+    return Decimal(say(number)) if "e" in text or "E" in text or not number else number
 
 
 def parse_optional(text: str, field: str = "number") -> Decimal | None:

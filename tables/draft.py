@@ -34,7 +34,7 @@ class Draft:
 
     def anomaly(self, kind: str, account_id: str, detail: str) -> None:
         """Says that something is odd; the id is a pure function of the fact."""
-        self.outputs.append(anomaly(self.fact, kind, account_id, f"{detail} [{len(self.outputs)}]"))
+        self.outputs.append(anomaly(self.fact, kind, account_id, detail, len(self.outputs)))
 
     def refuse(self, kind: str, account_id: str, error: str) -> None:
         """The fact cannot be applied: a dead letter and an anomaly; the neighbours go on."""
@@ -64,9 +64,9 @@ def settling(account: Account) -> bool:
     return bool(account.frames) or bool(account.awaited_snapshot)
 
 
-def anomaly(fact: Fact, kind: str, account_id: str, detail: str) -> Output:
-    """The record for `anomalies`."""
-    ident = f"{fact.user}/{account_id}/{kind}/{fact.topic}/{fact.partition}/{fact.offset}"
+def anomaly(fact: Fact, kind: str, account_id: str, detail: str, number: int = 0) -> Output:
+    """The record for `anomalies`; `number` tells several of one fact apart."""
+    ident = f"{fact.user}/{account_id}/{kind}/{fact.topic}/{fact.partition}/{fact.offset}/{number}"
     message = Anomaly(id=ident, user_id=fact.user, account_id=account_id, kind=kind, detail=detail, time_ms=fact.time_ms, topic=fact.topic,
                       offset=fact.offset)
     return Output(names.ANOMALIES, message.SerializeToString())

@@ -17,6 +17,9 @@ from schemas.user_data_pb2 import (
 )
 
 _TEXT_BYTES_MAX = 4_096
+_NUMBER_MAX = 2**63 - 1  # of a source: the next one must still fit a row
+_ACCOUNT_CHARS_MAX = 128
+_EXECUTIONS = ("", "house", "venue", "external")
 _HOUSE = 6
 _ORDER = ("orig_qty", "price", "stop_price", "activation_price", "callback_rate", "cum_filled_qty", "avg_price", "cum_quote", "leaves_qty",
           "bids_notional", "asks_notional", "cum_fee", "cum_realized_pnl", "leverage", "take_profit", "stop_loss")
@@ -68,9 +71,9 @@ class BadField(ValueError):
     """A field that is missing, too long, or not what it should be."""
 
 
-def check(topic: str, message: Message, size: int) -> None:
-    """Raises `BadField` or `BadNumber` naming the field; `size` is the message's bytes."""
-    if size > _TEXT_BYTES_MAX:
+def check(topic: str, message: Message, value: bytes) -> None:
+    """Raises `BadField` or `BadNumber` naming the field; `value` is the message's bytes."""
+    if len(value) > _TEXT_BYTES_MAX or b"\0" in value:
         _check_texts(message, "")
     _CHECKS[topic](message)
 
@@ -95,9 +98,23 @@ def _required(message: Message, fields: Iterable[str], prefix: str = "") -> None
             raise BadField(f"{prefix}{field}: expected a value, was none")
 
 
+def _account(said: str, field: str) -> None:
+    """Ids of verdicts are `user/account/...`: an account with a slash in its name could have another one's."""
+    if not said:
+        raise BadField(f"{field}: expected a value, was none")
+    if len(said) > _ACCOUNT_CHARS_MAX or "/" in said:
+        raise BadField(f"{field}: expected at most {_ACCOUNT_CHARS_MAX} characters and no '/', was {said[:_ACCOUNT_CHARS_MAX]!r}")
+
+
+def _number_of_source(number: int, field: str) -> None:
+    if not 1 <= number <= _NUMBER_MAX:
+        raise BadField(f"{field}: expected 1 or more and below 2^63, was {number}")
+
+
 def _meta(meta: EventMeta) -> bool:
     """Whether the event tells more than a snapshot's end."""
-    _required(meta, ("account_id", "exchange"), "meta.")
+    _required(meta, ("exchange",), "meta.")
+    _account(meta.account_id, "meta.account_id")
     if meta.part_count and meta.part_index >= meta.part_count:
         raise BadField(f"meta.part_index: expected below {meta.part_count}, was {meta.part_index}")
     if meta.HasField("snapshot_end"):
@@ -128,6 +145,9 @@ def _check_house_fill(event: UserDataOrderUpdateEvent) -> None:
     if event.side not in (1, 2):
         raise BadField(f"side: expected BUY or SELL, was {event.side}")
     _required(event.fill, ("trade_id",), "fill.")
+    number = event.meta.exchange_seq
+    if number.isascii() and number.isdigit():
+        _number_of_source(int(number), "meta.exchange_seq")
 
 
 def _check_position(event: UserDataPositionUpdateEvent) -> None:
@@ -136,10 +156,10 @@ def _check_position(event: UserDataPositionUpdateEvent) -> None:
     if not event.partial:
         _required(event, ("symbol", "amount"))
     _numbers(event, _POSITION)
-    for field in ("entry_price", "mark_price"):
+    for field in ("entry_price", "mark_price", "leverage"):
         said = getattr(event, field)
         if said and parse(said) < 0:
-            raise BadField(f"{field}: expected a price of 0 or more, was {said!r}")
+            raise BadField(f"{field}: expected a {field.rpartition('_')[2]} of 0 or more, was {said!r}")
 
 
 def _check_balance(event: UserDataBalanceUpdateEvent) -> None:
@@ -161,7 +181,8 @@ def _check_config(event: UserDataAccountConfigEvent) -> None:
 
 
 def _check_delta(delta: WalletDelta) -> None:
-    _required(delta, ("account_id", "asset", "amount"))
+    _account(delta.account_id, "account_id")
+    _required(delta, ("asset", "amount"))
     parse(delta.amount, "amount")
     _check_origin(delta)
 
@@ -171,8 +192,7 @@ def _check_origin(message: WalletDelta | AccountUpdate) -> None:
         _required(message, ("id",))
         return
     _required(message, ("source",))
-    if message.sequence < 1:
-        raise BadField("sequence: expected 1 or more, was 0")
+    _number_of_source(message.sequence, "sequence")
 
 
 def _check_update(update: AccountUpdate) -> None:
@@ -180,16 +200,35 @@ def _check_update(update: AccountUpdate) -> None:
     change = update.WhichOneof("change")
     if change == "profile" and update.profile.leverage:
         _positive(update.profile, ("leverage",), "profile.")
+    if change == "profile":
+        _execution(update.profile.execution, "profile.")
     if change == "exchange_account":
-        _required(update.exchange_account, ("account_id", "venue"), "exchange_account.")
+        _check_exchange_account(update.exchange_account)
     if change == "exchange_account_removed":
-        _required(update, ("exchange_account_removed",))
+        _account(update.exchange_account_removed, "exchange_account_removed")
+        if update.exchange_account_removed == "house":
+            raise BadField("exchange_account_removed: expected an exchange account, was the house's own")
     if change == "skip_gap":
-        _required(update.skip_gap, ("source", "up_to_sequence"), "skip_gap.")
+        _required(update.skip_gap, ("source",), "skip_gap.")
+        _number_of_source(update.skip_gap.up_to_sequence, "skip_gap.up_to_sequence")
+
+
+def _check_exchange_account(said: AccountUpdate.ExchangeAccount) -> None:
+    _account(said.account_id, "exchange_account.account_id")
+    _required(said, ("venue",), "exchange_account.")
+    _execution(said.execution, "exchange_account.")
+    if said.account_id == "house" and said.venue != "house":
+        raise BadField(f"exchange_account.venue: expected 'house' of the house account, was {said.venue!r}")
+
+
+def _execution(said: str, prefix: str) -> None:
+    if said not in _EXECUTIONS:
+        raise BadField(f"{prefix}execution: expected house, venue or external, was {said!r}")
 
 
 def _check_report(report: LiquidationReport) -> None:
-    _required(report, ("account_id", "step_id"))
+    _account(report.account_id, "account_id")
+    _required(report, ("step_id",))
     _numbers(report, ("filled_quantity", "average_price"))
 
 
@@ -206,6 +245,8 @@ def _check_texts(message: Message, prefix: str) -> None:
                 _check_texts(one, name + ".")
             elif isinstance(one, str) and len(one.encode()) > _TEXT_BYTES_MAX:
                 raise BadField(f"{name}: expected at most {_TEXT_BYTES_MAX} bytes, was {len(one.encode())}")
+            elif isinstance(one, str) and "\0" in one:
+                raise BadField(f"{name}: expected a text without 0 bytes (no mirror could hold it), was {one[:80]!r}")
 
 
 _MAPS = (type(EventMeta().extra), type(AccountUpdate.Profile().fields))

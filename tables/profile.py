@@ -7,7 +7,7 @@ from schemas.keys import HOUSE
 from schemas.money import parse_optional
 from tables.draft import Draft
 from tables.quarantine import release
-from tables.rows import Account, Profile
+from tables.rows import Account, Margin, Profile
 from tables.sequences import admit, remember, skip
 
 MODELS = {"binance_usdm": "binance_usdm", "bybit_v5": "bybit_linear", "okx_v5": "okx_swap", "kucoin_futures": "kucoin_futures",
@@ -59,6 +59,8 @@ def _add_account(draft: Draft, update: AccountUpdate) -> None:
         execution=said.execution or (HOUSE if venue == HOUSE else "external"),
     )
     removed = tuple(entry for entry in draft.user.removed_accounts if entry != said.account_id)
+    if removed != draft.user.removed_accounts:  # it was here before: numbers of episodes it may have used must not come again
+        account = replace(account, margin=Margin(episode=draft.version))
     draft.user = replace(draft.user, removed_accounts=removed)
     draft.put(account)
     draft.check(said.account_id, "account_added")

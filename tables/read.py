@@ -57,7 +57,7 @@ def read(record: Record, topic: str, partitions: int, default_user_type: str) ->
         identity: Message = getattr(message, "meta", message)
         _check_user(user, getattr(identity, "user_id", ""), default_user_type)
         account_id = getattr(identity, "account_id", "")
-        check(topic, message, len(value))
+        check(topic, message, value)
     except (BadField, BadNumber) as error:
         return refuse(record, topic, user, account_id[:128], str(error))
     return Fact(topic, record.partition, record.offset, record.timestamp, user, message, value)

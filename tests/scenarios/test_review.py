@@ -1,0 +1,101 @@
+"""Faults that a review found, each as the story that showed it: none of them may stop a worker, lose money or repeat an id."""
+
+import pytest
+from msgspec.structs import replace
+
+from agents.verdict import check as judge
+from schemas import engine_pb2 as pb
+from schemas import names
+from schemas.keys import partition_of
+from tables import codec
+from tables.read import Unreadable, read
+from tables.rows import Fact, Margin
+from tests.agents import worlds
+from tests.tables.facts import VENUE, balance, delta, end, fact, fold_all, house_fill, meta, position, said, update
+
+BIGGEST = 2**64 - 1
+
+
+class Taken:
+    """A fact as a record of the broker."""
+
+    offset, timestamp = 1, 1
+
+    def __init__(self, value: bytes, key: bytes = b"live:1") -> None:
+        self.value, self.key, self.partition = value, key, partition_of(key, 4)
+
+
+def refused(one: Fact, key: bytes = b"live:1") -> str:
+    """Why the fact is a dead letter; empty where it is taken."""
+    found = read(Taken(one.value, key), one.topic, 4, "live")
+    return found.error if isinstance(found, Unreadable) else ""
+
+
+def numbered(number: str) -> Fact:
+    event = house_fill(1, "1", "1").message
+    event.meta.exchange_seq = number  # type: ignore[attr-defined]  # a fact's message is any topic's
+    return fact(names.ORDER_UPDATES, event)  # type: ignore[arg-type]
+
+
+def profile(**more: str) -> Fact:
+    return update(profile=pb.AccountUpdate.Profile(**more))  # type: ignore[arg-type]
+
+
+def account(name: str, venue: str = "binance_usdm", ident: str = "a") -> Fact:
+    return update(ident, exchange_account=pb.AccountUpdate.ExchangeAccount(account_id=name, venue=venue))
+
+
+@pytest.mark.parametrize(
+    ("one", "error"),
+    [
+        (delta(BIGGEST, opening=True), "sequence: expected 1 or more and below 2^63"),  # the next one does not fit a row
+        (update(skip_gap=pb.AccountUpdate.SkipGap(source="s", up_to_sequence=BIGGEST, actor="a")), "skip_gap.up_to_sequence: expected"),
+        (numbered("9" * 25), "meta.exchange_seq: expected 1 or more and below 2^63"),
+        (numbered("0"), "meta.exchange_seq: expected 1 or more"),  # it was below the first number, so it vanished
+        (balance("1", meta(1, account_id="a/b")), "meta.account_id: expected at most 128 characters and no '/'"),
+        (balance("1", meta(1, account_id="a" * 129)), "meta.account_id: expected at most"),
+        (delta(1, asset="US\0D"), "asset: expected a text without 0 bytes"),
+        (profile(execution="HOUSE"), "profile.execution: expected house, venue or external, was 'HOUSE'"),  # it meant external
+        (position("1", meta(1), leverage="-5"), "leverage: expected a leverage of 0 or more"),
+        (update(exchange_account_removed="house"), "exchange_account_removed: expected an exchange account"),  # the balance went with it
+        (account("house"), "exchange_account.venue: expected 'house' of the house account"),
+    ],
+)
+def test_what_no_row_could_hold_is_a_dead_letter(one: Fact, error: str) -> None:
+    assert error in refused(one)
+
+
+@pytest.mark.parametrize("one", [delta(2**63 - 1, opening=True), numbered(str(2**63 - 1)), profile(execution="external")])
+def test_the_last_of_what_a_row_can_hold_is_taken(one: Fact) -> None:
+    assert not refused(one)
+    row, _ = fold_all([one])
+    assert codec.load_user(codec.dump_user(row)) == row
+
+
+def test_a_key_with_a_zero_byte_is_no_user() -> None:
+    assert "key: expected a user" in refused(delta(1, user_id="live:\0a"), b"live:\0a")
+
+
+def test_an_account_that_returns_has_episodes_of_its_own() -> None:
+    row, _ = fold_all([account(VENUE)])
+    troubled = replace(row.accounts[VENUE], margin=Margin(rung=3, known_rung=3, episode=7, transition=2, step=4))
+    row = replace(row, accounts={VENUE: troubled}, version=20)
+    row, _ = fold_all([update("b", exchange_account_removed=VENUE), account(VENUE, ident="c")], row)
+    assert row.accounts[VENUE].margin.episode > 7
+    assert row.accounts[VENUE].margin.known_rung == 1
+
+
+def test_each_anomaly_of_a_fact_has_its_own_id() -> None:
+    _, steps = fold_all([position("1", meta(1)), position("1", meta(2), symbol="ETHUSDT"), end(names.POSITION_UPDATES, 5, 0, 1000)])
+    vanished = [one.id for one in said(steps[-1].outputs, names.ANOMALIES) if isinstance(one, pb.Anomaly)]
+    assert len(vanished) == len(set(vanished)) == 2
+
+
+def test_a_verdict_of_a_recovered_row_has_the_same_bytes() -> None:
+    row, _ = fold_all([balance("1e3", meta(1)), position("1e1", meta(2), entry_price="100.10")])
+    at = worlds.world(worlds.mark(worlds.BTC, "1.10"))
+    fresh, recovered = (judge(one, VENUE, at, ["x"]) for one in (row, codec.load_user(codec.dump_user(row))))
+    assert fresh is not None
+    assert recovered is not None
+    assert fresh.outputs == recovered.outputs
+    assert fresh.report == recovered.report
