@@ -1,17 +1,18 @@
-"""One consumer-group loop that every bridge shares: take a batch, await its handler, then commit."""
+"""One consumer-group loop that every bridge shares: take a batch, await its handler, send what it left out to dead letters, commit."""
 
 import asyncio
 import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import msgspec
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from streams.bridges import metrics
+from streams.bridges.letters import LeftOut, Letters, Record
 from streams.config import Config
 
 log = logging.getLogger(__name__)
@@ -20,32 +21,18 @@ _POLL_MS = 100
 _BACKOFF_FIRST_S, _BACKOFF_MAX_S = 0.05, 5.0
 
 
-class Record(Protocol):
-    """What a handler sees of a record; the client's own record has these and more."""
-
-    @property
-    def topic(self) -> str: ...
-    @property
-    def partition(self) -> int: ...
-    @property
-    def offset(self) -> int: ...
-    @property
-    def timestamp(self) -> int: ...
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
-
-
 Batch = Sequence[Record]
 
 
 class Mirror(NamedTuple):
-    """A bridge: its name ends the group's name; `away` are the errors that mean "not now" and are tried again."""
+    """A bridge: its name ends the group's name; `away` are the errors that mean "not now" and are tried again.
+
+    `handle` answers which records it left out because nobody could read or store them.
+    """
 
     name: str
     topics: tuple[str, ...]
-    handle: Callable[[Batch], Awaitable[None]]
+    handle: Callable[[Batch], Awaitable[Sequence[LeftOut]]]
     away: tuple[type[Exception], ...]
 
 
@@ -65,13 +52,14 @@ class Status(msgspec.Struct):
 
 
 async def consume(config: Config, mirror: Mirror, status: Status, stop: asyncio.Event) -> None:
-    """Runs until `stop`. Offsets are committed only behind a handled batch; any error but those of `away` ends the loop uncommitted."""
+    """Runs until `stop`. Offsets are committed behind a handled batch and its dead letters; any error but those of `away` ends the loop."""
     consumer = AIOKafkaConsumer(
         *mirror.topics, bootstrap_servers=config.kafka_bootstrap, group_id=f"{config.app_id}-{mirror.name}", enable_auto_commit=False,
         auto_offset_reset="earliest", fetch_max_wait_ms=config.fetch_wait_ms, session_timeout_ms=int(config.session_timeout_s * 1000),
         heartbeat_interval_ms=int(config.session_timeout_s * 1000 / 3), metadata_max_age_ms=5_000,
         # A store that is away for hours must not cost the membership: heartbeats say that we live, not polls.
         max_poll_interval_ms=86_400_000, rebalance_timeout_ms=10_000)
+    letters = Letters(config.kafka_bootstrap, mirror.name)
     try:
         if not await persist(consumer.start, (KafkaError,), stop):
             return
@@ -79,11 +67,12 @@ async def consume(config: Config, mirror: Mirror, status: Status, stop: asyncio.
             status.partitions = len(consumer.assignment())
             taken = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_BATCH_RECORDS_MAX)
             batch: list[Record] = [record for records in taken.values() for record in records]
-            if batch and await _deliver(mirror, batch, status, stop):
+            if batch and await _deliver((mirror, letters), batch, status, stop):
                 await _commit(consumer, {partition: records[-1].offset + 1 for partition, records in taken.items() if records}, mirror.name)
                 status.records += len(batch)
                 status.last_commit_ms = int(time.time() * 1000)
     finally:
+        await letters.close()
         await consumer.stop()
 
 
@@ -112,20 +101,26 @@ async def _pause(seconds: float, stop: asyncio.Event) -> None:
         return
 
 
-async def _deliver(mirror: Mirror, batch: Batch, status: Status, stop: asyncio.Event) -> bool:
+async def _deliver(to: tuple[Mirror, Letters], batch: Batch, status: Status, stop: asyncio.Event) -> bool:
+    mirror, letters = to
+    left_out: list[LeftOut] = []
+
     def refused(_: Exception) -> None:
         status.away_since_ms = status.away_since_ms or int(time.time() * 1000)
         metrics.AWAY.labels(mirror.name).inc()
 
     async def attempt() -> None:
-        await mirror.handle(batch)
+        left_out[:] = await mirror.handle(batch)
+
+    async def bury() -> None:
+        await letters.send(left_out)
 
     for record in batch:
         metrics.RECORDS.labels(mirror.name, record.topic).inc()
     delivered = await persist(attempt, mirror.away, stop, refused)
     if delivered:
         status.away_since_ms = 0
-    return delivered
+    return delivered and await persist(bury, (KafkaError,), stop)
 
 
 async def _commit(consumer: AIOKafkaConsumer, offsets: dict[object, int], name: str) -> None:

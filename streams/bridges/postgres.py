@@ -15,9 +15,10 @@ from schemas.engine_pb2 import Liquidation, MarginCall, OrdersState, Transaction
 from schemas.user_data_pb2 import UserDataOrderUpdateEvent
 from streams import topics
 from streams.bridges import health, metrics, rows
-from streams.bridges.consume import Batch, Mirror, Record, Status, consume, persist
+from streams.bridges.consume import Batch, Mirror, Status, consume, persist
+from streams.bridges.letters import LeftOut, Record
 from streams.bridges.migrate import migrate
-from streams.bridges.states import UNREADABLE, Unreadable, key_of, leave_out, newest, read_state
+from streams.bridges.states import UNREADABLE, Unreadable, key_of, newest, read_state
 from streams.config import Config
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,6 @@ _HISTORY: dict[str, Callable[[bytes, str, int], rows.Kinds]] = {
     topics.MARGIN_CALLS: lambda value, user, ms: rows.margin_event_rows(MarginCall.FromString(value), user, ms),
     topics.LIQUIDATIONS: lambda value, user, ms: rows.liquidation_rows(Liquidation.FromString(value), user, ms),
 }
-Collected = dict[str, list[rows.Row]]
 
 
 class Postgres:
@@ -53,35 +53,34 @@ class Postgres:
         self._default_user_type = default_user_type
         self._connection: psycopg.AsyncConnection[tuple[object, ...]] | None = None
 
-    async def write(self, batch: Batch) -> None:
-        """Everything in `batch` and its progress in one transaction; raises one of `AWAY` with nothing written.
+    async def write(self, batch: Batch) -> list[LeftOut]:
+        """Everything in `batch` and its progress in one transaction, but what it answers; raises one of `AWAY` with nothing written.
 
         A record Postgres refuses (a text it cannot hold, a number out of range) is found by halving and left out alone."""
         try:
-            await self._write(batch)
+            return await self._write(batch)
         except psycopg.DataError as error:
             if len(batch) == 1:
-                leave_out(NAME, batch[0], error)
-                return
+                return [LeftOut(batch[0], error)]
             half = len(batch) // 2
-            await self.write(batch[:half])
-            await self.write(batch[half:])
+            return [*await self.write(batch[:half]), *await self.write(batch[half:])]
 
-    async def _write(self, batch: Batch) -> None:
-        collected, states = self._collect(batch)
+    async def _write(self, batch: Batch) -> list[LeftOut]:
+        collected = self._collect(batch)
         connection = await self._connected()
         try:
             async with connection.transaction():
                 for function, kinds in _CALLS:
-                    if collected[kinds[0]]:
-                        await self._call(connection, function, [collected[kind] for kind in kinds])
+                    if collected.rows[kinds[0]]:
+                        await self._call(connection, function, [collected.rows[kind] for kind in kinds])
         except AWAY:
             await self.close()
             raise
         now = time.time()
-        for record, state in states:
+        for record, state in collected.states:
             metrics.LATENCY.labels(NAME).observe(max(0.0, now - state.updated_ms / 1000))
             metrics.HOP.labels(NAME).observe(max(0.0, now - record.timestamp / 1000))
+        return collected.left_out
 
     async def _call(self, connection: psycopg.AsyncConnection[tuple[object, ...]], function: str, given: list[list[rows.Row]]) -> None:
         places = ", ".join(["%s"] * len(given))
@@ -103,8 +102,8 @@ class Postgres:
         if connection is not None:
             await connection.close()
 
-    def _collect(self, batch: Batch) -> tuple[Collected, list[tuple[Record, UserState]]]:
-        found: Collected = defaultdict(list)
+    def _collect(self, batch: Batch) -> "_Collected":
+        found = _Collected()
         users: list[tuple[Record, UserState]] = []
         books: list[tuple[Record, OrdersState]] = []
         for record in batch:
@@ -115,30 +114,35 @@ class Postgres:
                     books.append((record, read_state(record, OrdersState)))
                 else:
                     user = keys.user_key(key_of(record), self._default_user_type)
-                    _add(found, list(_HISTORY[record.topic](record.value or b"", user, record.timestamp)))
+                    found.take(record, _HISTORY[record.topic](record.value or b"", user, record.timestamp))
             except (*UNREADABLE, Unreadable) as error:
-                leave_out(NAME, record, error)
-        written = [(record, state) for record, state in newest(users).values() if _try(found, record, rows.user_rows(state))]
+                found.left_out.append(LeftOut(record, error))
+        found.states = [(record, state) for record, state in newest(users).values() if found.take(record, rows.user_rows(state))]
         for record, book in newest(books).values():
-            _try(found, record, rows.book_rows(book))
-        found["progress"] = [{"mirror": NAME, "topic": topic, "partition": partition, "offset": offset}
-                             for (topic, partition), offset in _ends(batch).items()]
-        return found, written
+            found.take(record, rows.book_rows(book))
+        found.rows["progress"] = [{"mirror": NAME, "topic": topic, "partition": partition, "offset": offset}
+                                  for (topic, partition), offset in _ends(batch).items()]
+        return found
 
 
-def _add(found: Collected, given: list[tuple[str, rows.Row]]) -> None:
-    for kind, row in given:
-        found[kind].append(row)
+class _Collected:
+    """A batch as rows by kind: what of it is states, and what is left out."""
 
+    def __init__(self) -> None:
+        self.rows: dict[str, list[rows.Row]] = defaultdict(list)
+        self.states: list[tuple[Record, UserState]] = []
+        self.left_out: list[LeftOut] = []
 
-def _try(found: Collected, record: Record, given: rows.Kinds) -> bool:
-    # All rows of a state or none: half a state would close what the other half holds.
-    try:
-        _add(found, list(given))
-    except (*UNREADABLE, Unreadable) as error:
-        leave_out(NAME, record, error)
-        return False
-    return True
+    def take(self, record: Record, given: rows.Kinds) -> bool:
+        """All rows of a record or none: half a state would close what the other half holds."""
+        try:
+            whole = list(given)
+        except (*UNREADABLE, Unreadable) as error:
+            self.left_out.append(LeftOut(record, error))
+            return False
+        for kind, row in whole:
+            self.rows[kind].append(row)
+        return True
 
 
 def _ends(batch: Batch) -> dict[tuple[str, int], int]:

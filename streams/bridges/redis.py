@@ -19,8 +19,9 @@ from schemas.engine_pb2 import UserState
 from schemas.money import BadNumber, say
 from streams import topics
 from streams.bridges import health, keys, metrics, scripts
-from streams.bridges.consume import Batch, Mirror, Record, Status, consume
-from streams.bridges.states import UNREADABLE, Unreadable, house, leave_out, net_profit, newest, read_state, used_margin, wallet_balance
+from streams.bridges.consume import Batch, Mirror, Status, consume
+from streams.bridges.letters import LeftOut, Record
+from streams.bridges.states import UNREADABLE, Unreadable, house, net_profit, newest, read_state, used_margin, wallet_balance
 from streams.config import Config
 
 log = logging.getLogger(__name__)
@@ -49,28 +50,29 @@ class Bridge:
         self._client = client
         self._queue_max = queue_max
 
-    async def write(self, batch: Batch) -> None:
-        """The newest state of every user in `batch`; raises one of `AWAY`, after which the same batch may simply be written again."""
+    async def write(self, batch: Batch) -> list[LeftOut]:
+        """The newest state of every user in `batch`, but what it answers; raises one of `AWAY`: the batch may simply be written again."""
+        left_out: list[LeftOut] = []
         caches: list[Cache] = []
         written: list[tuple[Record, UserState]] = []
-        for record, state in newest(_readable(batch)).values():
+        for record, state in newest(_readable(batch, left_out)).values():
             try:
                 caches.append(cache_of(state))
                 written.append((record, state))
             except (BadNumber, OverflowError) as error:
-                leave_out(NAME, record, error)
+                left_out.append(LeftOut(record, error))
         if not caches:
-            return
+            return left_out
         answers = await self._guarded(caches)
         each = len(scripts.ALL)
-        for at, answer in enumerate(answers):
-            if isinstance(answer, ResponseError):
-                leave_out(NAME, written[at // each][0], answer)
+        refused = {at // each: answer for at, answer in enumerate(answers) if isinstance(answer, ResponseError)}
+        left_out += [LeftOut(written[at][0], answer) for at, answer in refused.items()]
         await self._tell(caches, answers[::each])
         now = time.time()
         for record, state in written:
             metrics.LATENCY.labels(NAME).observe(max(0.0, now - state.updated_ms / 1000))
             metrics.HOP.labels(NAME).observe(max(0.0, now - record.timestamp / 1000))
+        return left_out
 
     async def _guarded(self, caches: Sequence[Cache]) -> list[object]:
         # The answers of all scripts; a server that lost its scripts gets them and the whole batch again.
@@ -130,13 +132,13 @@ def _raise_unless_own(answer: object) -> None:
         raise answer
 
 
-def _readable(batch: Batch) -> list[tuple[Record, UserState]]:
+def _readable(batch: Batch, left_out: list[LeftOut]) -> list[tuple[Record, UserState]]:
     found = []
     for record in batch:
         try:
             found.append((record, read_state(record, UserState)))
         except (*UNREADABLE, Unreadable) as error:
-            leave_out(NAME, record, error)
+            left_out.append(LeftOut(record, error))
     return found
 
 

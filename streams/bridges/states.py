@@ -1,6 +1,5 @@
 """Reading states from their topic: checked bytes, and only the newest of each user."""
 
-import logging
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import TypeVar
@@ -10,10 +9,8 @@ from google.protobuf.message import DecodeError
 from schemas import keys
 from schemas.engine_pb2 import AccountState, OrdersState, UserState
 from schemas.money import ZERO, BadNumber, parse
-from streams.bridges import metrics
-from streams.bridges.consume import Record
+from streams.bridges.letters import Record
 
-log = logging.getLogger(__name__)
 State = TypeVar("State", UserState, OrdersState)
 UNREADABLE = (DecodeError, UnicodeDecodeError, BadNumber, keys.BadKey)  # what a record's own bytes may be guilty of
 
@@ -45,13 +42,6 @@ def newest(records: Iterable[tuple[Record, State]]) -> dict[str, tuple[Record, S
         if before is None or (before[1].generation, before[1].version) < (state.generation, state.version):
             found[state.user_id] = (record, state)
     return found
-
-
-def leave_out(mirror: str, record: Record, error: Exception) -> None:
-    """Says that a record is not in the mirror: the neighbours go on, the count alerts."""
-    metrics.UNREADABLE.labels(mirror, record.topic).inc()
-    log.error("%s: left out %s/%s@%s key %r: %s: %s", mirror, record.topic, record.partition, record.offset, record.key,
-              type(error).__name__, error)
 
 
 def house(state: UserState) -> AccountState:

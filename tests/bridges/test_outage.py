@@ -25,6 +25,7 @@ from streams.bridges import postgres
 from streams.bridges import redis as redis_bridge
 from streams.bridges.compare import canonical_cache, canonical_state, differences, postgres_rows, redis_rows
 from streams.bridges.consume import Batch, Mirror, Status, consume
+from streams.bridges.letters import LeftOut
 from streams.bridges.migrate import migrate
 from streams.config import Config
 from streams.stack import process
@@ -37,7 +38,7 @@ WAIT_S = 40.0
 @pytest.fixture
 def config(kafka: str, dsn: str, cache_url: str, tmp_path: Path) -> Config:
     admin = AdminClient({"bootstrap.servers": kafka})
-    for done in admin.create_topics([NewTopic(topic, 4, 1) for topic in postgres.TOPICS]).values():
+    for done in admin.create_topics([NewTopic(topic, 4, 1) for topic in (*postgres.TOPICS, topics.DEAD_LETTERS)]).values():
         try:
             done.result(30)
         except KafkaException as error:
@@ -227,11 +228,12 @@ async def test_an_error_that_is_no_absence_stops_the_bridge_uncommitted(config: 
     await asyncio.to_thread(send, config, states_of("bug", 1))
     taken: list[bytes] = []
 
-    async def broken(_: Batch) -> None:
+    async def broken(_: Batch) -> list[LeftOut]:
         raise RuntimeError("a bug")
 
-    async def sound(batch: Batch) -> None:
+    async def sound(batch: Batch) -> list[LeftOut]:
         taken.extend(record.value or b"" for record in batch)
+        return []
 
     status, stop = Status("bug"), asyncio.Event()
     with pytest.raises(RuntimeError, match="a bug"):

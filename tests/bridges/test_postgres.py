@@ -11,20 +11,20 @@ from schemas.engine_pb2 import MARGIN_CALL, NORMAL, Liquidation, MarginCall, Tra
 from schemas.user_data_pb2 import BINANCE_USDM, BOTH, BUY, OrderStatus, UserDataOrderUpdateEvent
 from streams import topics
 from streams.bridges.compare import canonical_orders, canonical_state, differences, postgres_orders, postgres_rows
+from streams.bridges.letters import LeftOut
 from streams.bridges.postgres import Postgres
 from tests.bridges.facts import Sent, orders_state, sent, user_state, with_position
 
 
-def write(dsn: str, *batches: Sequence[Sent]) -> None:
-    async def run() -> None:
+def write(dsn: str, *batches: Sequence[Sent]) -> list[LeftOut]:
+    async def run() -> list[LeftOut]:
         store = Postgres(dsn, "live")
         try:
-            for batch in batches:
-                await store.write(batch)
+            return [left for batch in batches for left in await store.write(batch)]
         finally:
             await store.close()
 
-    asyncio.run(run())
+    return asyncio.run(run())
 
 
 def ask(dsn: str, query: str) -> list[tuple[object, ...]]:
@@ -131,7 +131,8 @@ POISON = {
 def test_poison_is_left_out_and_the_neighbours_go_on(dsn: str, poison: Sent) -> None:
     states = [user_state(f"live:{number}") for number in range(9)]
     batch = [sent(state) for state in states]
-    write(dsn, [*batch[:4], poison, *batch[4:]])
+    left_out = write(dsn, [*batch[:4], poison, *batch[4:]])
+    assert [left.record for left in left_out] == [poison]
     assert differences({state.user_id: canonical_state(state) for state in states}, postgres_rows(dsn)) == []
     assert ask(dsn, "SELECT count(*) FROM transactions") == [(0,)]
 

@@ -12,6 +12,7 @@ import redis.asyncio
 from schemas.engine_pb2 import NORMAL, UserState
 from streams.bridges import keys, scripts
 from streams.bridges.compare import canonical_cache, differences, redis_rows
+from streams.bridges.letters import LeftOut
 from streams.bridges.redis import AWAY, Bridge, moment
 from streams.topics import ACCOUNT_STATES
 from tests.bridges.facts import Sent, sent, user_state
@@ -19,16 +20,15 @@ from tests.bridges.facts import Sent, sent, user_state
 QUEUE_MAX = 3
 
 
-def write(url: str, *batches: Sequence[Sent]) -> None:
-    async def run() -> None:
+def write(url: str, *batches: Sequence[Sent]) -> list[LeftOut]:
+    async def run() -> list[LeftOut]:
         client = redis.asyncio.Redis.from_url(url)
         try:
-            for batch in batches:
-                await Bridge(client, QUEUE_MAX).write(batch)
+            return [left for batch in batches for left in await Bridge(client, QUEUE_MAX).write(batch)]
         finally:
             await client.aclose()
 
-    asyncio.run(run())
+    return asyncio.run(run())
 
 
 def client_of(url: str) -> "redis.Redis":
@@ -162,7 +162,8 @@ def test_any_order_of_many_users_ends_in_the_newest(cache_url: str) -> None:
 def test_poison_is_left_out_and_the_neighbours_go_on(cache_url: str, poison: Sent) -> None:
     states = [user_state(f"live:{number}") for number in range(5)]
     batch = [sent(state) for state in states]
-    write(cache_url, [*batch[:2], poison, *batch[2:]])
+    left_out = write(cache_url, [*batch[:2], poison, *batch[2:]])
+    assert [left.record for left in left_out] == [poison]
     assert differences({state.user_id: canonical_cache(state) for state in states}, redis_rows(cache_url)) == []
 
 
@@ -170,7 +171,8 @@ def test_a_key_of_another_type_hurts_only_its_user(cache_url: str) -> None:
     with client_of(cache_url) as client:
         client.set("user:{live:0}:portfolio", "not a hash")
     states = [judged(user_state(f"live:{number}")) for number in range(3)]
-    write(cache_url, [sent(state) for state in states])
+    left_out = write(cache_url, [sent(state) for state in states])
+    assert [(left.record.key, "WRONGTYPE" in str(left.error)) for left in left_out] == [(b"live:0", True)]
     found = redis_rows(cache_url)
     assert (
         differences({state.user_id: canonical_cache(state) for state in states[1:]}, {user: found[user] for user in ("live:1", "live:2")})
