@@ -90,6 +90,14 @@ def _doctor(_: argparse.Namespace, config: Config) -> int:
     return 0 if all(finding.ok for finding in findings) else 1
 
 
+def _migrate(_: argparse.Namespace, config: Config) -> int:
+    from streams.stack.migrate import migrate
+    from streams.stack.supervisor import located
+
+    print(migrate(located(config)))
+    return 0
+
+
 def _evaluate(options: argparse.Namespace, _: Config) -> int:
     from streams.stack.evaluate import evaluate_lines, evaluate_one
 
@@ -130,6 +138,7 @@ def parser() -> argparse.ArgumentParser:
     add("generator", _generator, "a seeded market and its users, written to the fact topics")
     add("inject", _inject, 'JSON lines {"key", "value"} from stdin to a topic').add_argument("topic")
     add("doctor", _doctor, "stack, topics, partitions, versions, lag; one line a check, exit 1 where one fails")
+    add("migrate", _migrate, "copy the rows into the generation that is set, after a topic was recreated")
     evaluate = add("evaluate", _evaluate, "one account as JSON from stdin, its margin as JSON")
     evaluate.add_argument("--lines", action="store_true", help="JSON lines in and out")
     add("check", _check, "consistency of row, Redis, Postgres and ledger; exit 1 on a difference").add_argument("user", nargs="?")

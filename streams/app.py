@@ -28,8 +28,7 @@ def create_app(config: Config) -> Any:
     """The Faust app of one engine worker."""
     app = create_faust(config)
     policy = Policy(settle_ms_max=config.settle_ms_max, gap_held_max=config.gap_held_max)
-    accounts = Ledger(app, _plan(config, "accounts", ACCOUNT_SOURCES, ACCOUNT_STATES))
-    orders = Ledger(app, _plan(config, "orders", ORDER_SOURCES, ORDER_STATES))
+    accounts, orders = (Ledger(app, plan) for plan in plans(config))
     prices = Prices(config)
     checks = Checks(config, Room(accounts, orders, prices, policy))
     facts = Facts(Reading(config.partitions, config.default_user_type, policy), checks.due, accounts.fits)
@@ -37,6 +36,11 @@ def create_app(config: Config) -> Any:
         _add_agent(app, topic, config.partitions, (facts, accounts, orders))
     app.services_first = [prices, checks, Outside(config, View(config, app, (accounts, orders), checks), facts)]
     return app
+
+
+def plans(config: Config) -> tuple[Plan, Plan]:
+    """What `accounts` and `orders` are made of."""
+    return (_plan(config, "accounts", ACCOUNT_SOURCES, ACCOUNT_STATES), _plan(config, "orders", ORDER_SOURCES, ORDER_STATES))
 
 
 def _plan(config: Config, name: str, sources: tuple[str, ...], states: str) -> Plan:

@@ -1,24 +1,21 @@
 """The engine worker: `faust -A streams.worker worker`."""
 
-import asyncio
 import sys
 
 from streams.app import create_app
 from streams.config import Config, load
-from streams.stack.process import StackError
-from streams.stack.topics import verify
+from streams.stack.generation import admit
 
 
 class Topics:
-    """Refuses to start on topics that are missing or have other partition counts; comes before everything that reads them."""
+    """Refuses to start on topics that are missing, recreated or of another shape; comes before everything that reads them."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
 
     async def start(self) -> None:
         """Raises `StackError` with a line of differences; the worker exits with 1."""
-        if differences := await asyncio.to_thread(verify, self.config):
-            raise StackError("; ".join(differences) + "; 'marginstream up --bare' creates missing ones")
+        await admit(self.config)
 
 
 config = load()
@@ -27,7 +24,11 @@ app.services_first = [Topics(config), *app.services_first]
 
 
 def main() -> None:
-    """Run this worker until it is told to stop; the exit code is 1 where it stopped by itself."""
+    """Run this worker until it is told to stop; where it stopped by itself the exit code is 1 and its last line says why."""
     level = app.log_level.lower()
     sys.argv = ["faust", "-L", "uvloop", "worker", "-l", level, "--without-web"]
-    app.main()
+    try:
+        app.main()
+    finally:
+        if app.stopped_by:
+            print(f"marginstream worker: {app.stopped_by}", file=sys.stderr, flush=True)

@@ -1,5 +1,6 @@
 """The Faust app with the settings that belong to the engine, in one place."""
 
+import asyncio
 import logging
 import os
 import tempfile
@@ -15,6 +16,7 @@ from streams.config import Config
 from streams.engine import transport
 
 MIB = 1_048_576
+COORDINATOR_S = 1.0  # between two looks at the group membership
 CHANGELOG_CONFIGS = {
     "cleanup.policy": "compact",
     "min.compaction.lag.ms": "3600000",  # a paused owner's row must not displace a good one before the owner notices
@@ -35,14 +37,43 @@ class EngineApp(faust.App):
     services_first: Sequence[Any] = ()
     accept_loss = False
     log_level = "INFO"
+    stopped_by: BaseException | None = None  # what made the worker end by itself
 
     async def on_first_start(self) -> None:
         await super().on_first_start()
-        for service in self.services_first:
-            if isinstance(service, Service):
-                await self.add_runtime_dependency(service)
-            else:
-                await service.start()
+        try:
+            for service in self.services_first:
+                if isinstance(service, Service):
+                    await self.add_runtime_dependency(service)
+                else:
+                    await service.start()
+        except Exception as error:
+            self.stopped_by = error
+            raise
+        self.add_future(self._watch_coordinator())
+
+    async def crash(self, reason: BaseException) -> None:
+        self.stopped_by = self.stopped_by or reason
+        await super().crash(reason)
+
+    async def _watch_coordinator(self) -> None:
+        """Stop when the group's coordinator gave up: aiokafka keeps its error for the next poll, which never comes without an assignment."""
+        consumer: Any = self.consumer
+        while not self.should_stop:
+            await asyncio.sleep(COORDINATOR_S)
+            if error := _coordinator_error(getattr(consumer._thread, "_consumer", None)):
+                await consumer.halt(error)
+                return
+
+
+def _coordinator_error(consumer: Any) -> BaseException | None:
+    """What ended the membership of an aiokafka consumer; None while it lives, or closes."""
+    coordinator: Any = getattr(consumer, "_coordinator", None)
+    task = getattr(coordinator, "_coordination_task", None)
+    if task is None or coordinator._closing.done():
+        return None
+    found = task.exception() if task.done() and not task.cancelled() else getattr(coordinator, "_pending_exception", None)
+    return RuntimeError(f"consumer group: expected a membership, was {found}") if found else None
 
 
 def create_faust(config: Config) -> EngineApp:

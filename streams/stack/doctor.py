@@ -17,6 +17,7 @@ from streams import topics
 from streams.config import Config
 from streams.stack import supervisor
 from streams.stack import topics as broker_topics
+from streams.stack.generation import refusal, stand
 from streams.stack.process import StackError, accepts
 
 SAMPLE = 20  # newest records of a partition whose partitioning is looked at
@@ -32,9 +33,9 @@ class Finding(NamedTuple):
 
 def examine(config: Config) -> list[Finding]:
     """One finding a check, in the order in which to mend what fails."""
-    checks: tuple[Callable[[Config], Finding], ...] = (_python, _kafka, _topics, _redis, _postgres)
+    checks: tuple[Callable[[Config], Finding], ...] = (_python, _kafka, _generation, _topics, _redis, _postgres)
     found = [check(config) for check in checks]
-    if found[2].ok:
+    if all(one.ok for one in found if one.name == "topics"):
         found += [_judge("partitioning", _partitioning, config), _judge("lag", _lag, config)]
     return found + list(_processes(config))
 
@@ -50,6 +51,16 @@ def _kafka(config: Config) -> Finding:
         if not accepts(parts.port or 9092, parts.hostname or "127.0.0.1"):
             return Finding(False, "kafka", f"{server}: expected an open port, was closed")
     return Finding(True, "kafka", config.kafka_bootstrap)
+
+
+def _generation(config: Config) -> Finding:
+    """The rows are of the set generation and of the topics that are there: fences are offsets, and mean nothing in a recreated one."""
+    try:
+        standing = asyncio.run(stand(config))
+    except StackError as error:
+        return Finding(False, "generation", str(error))
+    first = "" if standing.known else ", nothing written yet"
+    return Finding(not (said := refusal(config, standing)), "generation", said or f"{config.generation}{first}")
 
 
 def _topics(config: Config) -> Finding:
@@ -122,7 +133,7 @@ def _fact_partitions(config: Config) -> list[TopicPartition]:
 
 
 async def _lag(config: Config) -> tuple[bool, str]:
-    group = f"{config.app_id}-g{config.generation}"
+    group = broker_topics.group(config)
     admin = AIOKafkaAdminClient(bootstrap_servers=config.kafka_bootstrap)
     consumer = AIOKafkaConsumer(bootstrap_servers=config.kafka_bootstrap, enable_auto_commit=False)
     tps = _fact_partitions(config)

@@ -24,17 +24,28 @@ class Wanted(NamedTuple):
 
 
 def wanted(config: Config) -> list[Wanted]:
-    """Every topic of the product and the changelogs of its ledgers."""
+    """Every topic of the product, the changelogs of its ledgers and the record of its generations."""
     found = [Wanted(topic.name, topic.partitions or config.partitions, dict(topic.configs())) for topic in topics.ALL]
     for topic in found:
         if topic.name == topics.DEAD_LETTERS:  # a dead letter is larger than the record it holds
             topic.configs["max.message.bytes"] = str(2 * MIB)
+    found.append(Wanted(generations(config), 1, {"cleanup.policy": "compact"}))
     return found + [Wanted(changelog(config, ledger), config.partitions, dict(CHANGELOG_CONFIGS)) for ledger in LEDGERS]
+
+
+def group(config: Config) -> str:
+    """The consumer group of the engine's workers."""
+    return f"{config.app_id}-g{config.generation}"
 
 
 def changelog(config: Config, ledger: str) -> str:
     """Name of a ledger's changelog, as Faust derives it from app and table."""
-    return f"{config.app_id}-g{config.generation}-{ledger}-changelog"
+    return f"{group(config)}-{ledger}-changelog"
+
+
+def generations(config: Config) -> str:
+    """The topic that says which topics the rows of a generation rest on: see `streams.stack.generation`."""
+    return f"{config.app_id}-generations"
 
 
 def create(config: Config) -> None:

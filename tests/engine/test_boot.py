@@ -1,14 +1,25 @@
-"""A worker on topics of another shape does not start."""
+"""A worker that cannot do its work does not stay: topics of another shape, a membership that was taken over."""
 
+import asyncio
 import os
 import subprocess
 import sys
 import uuid
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
+from aiokafka.errors import GroupAuthorizationFailedError, KafkaError
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
+from streams.config import PREFIX, Config
+from streams.engine import boot
+from streams.stack import process, supervisor, topics
+from streams.stack.process import Command, Running
+
 ROOT = Path(__file__).resolve().parents[2]
+WORKER = [sys.executable, "-m", "streams", "worker"]
 
 
 def test_a_worker_refuses_topics_with_another_partition_count(kafka: str, tmp_path: Path) -> None:
@@ -18,9 +29,54 @@ def test_a_worker_refuses_topics_with_another_partition_count(kafka: str, tmp_pa
     admin.create_topics([NewTopic(changelog, 2, 1)])[changelog].result(20)
     env = {**os.environ, "MARGINSTREAM_KAFKA_BOOTSTRAP": kafka, "MARGINSTREAM_APP_ID": app_id, "MARGINSTREAM_PARTITIONS": "7",
            "MARGINSTREAM_DATA_DIR": str(tmp_path)}
-    command = [sys.executable, "-m", "streams", "worker"]
-    done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=40, check=False)
+    done = subprocess.run(WORKER, env=env, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
-    assert f"topic {changelog}: expected 7 partitions, was 2" in done.stdout + done.stderr
+    assert done.stderr.strip().splitlines()[-1].startswith("marginstream worker: ")
+    assert f"topic {changelog}: expected 7 partitions, was 2" in done.stderr.strip().splitlines()[-1]
     groups = admin.list_consumer_groups().result(10).valid
     assert app_id not in " ".join(group.group_id for group in groups)  # it read nothing
+
+
+class Coordinator:
+    """As aiokafka's, after what happened."""
+
+    def __init__(self, *, pending: Exception | None = None, raised: Exception | None = None, closed: bool = False) -> None:
+        loop = asyncio.get_running_loop()
+        self._coordination_task, self._closing = loop.create_future(), loop.create_future()
+        self._pending_exception = pending
+        if raised:
+            self._coordination_task.set_exception(raised)
+        if closed:
+            self._closing.set_result(None)
+
+
+@pytest.mark.parametrize(("happened", "says"), [
+    ({}, None), ({"raised": KafkaError("no"), "closed": True}, None),
+    ({"raised": KafkaError("of another URL")}, "consumer group: expected a membership, was KafkaError: of another URL"),
+    ({"pending": GroupAuthorizationFailedError("engine")}, "GroupAuthorizationFailedError: engine"),
+])
+async def test_what_ended_a_membership_is_said(happened: dict[str, Any], says: str | None) -> None:
+    found = boot._coordinator_error(SimpleNamespace(_coordinator=Coordinator(**happened)))
+    assert (found is None) == (says is None)
+    assert says is None or says in str(found)
+
+
+def test_a_consumer_not_yet_started_is_no_error() -> None:
+    assert boot._coordinator_error(None) is None
+
+
+def test_a_worker_whose_name_another_holds_ends_with_one_line(kafka: str, tmp_path: Path) -> None:
+    """Faust refuses the assignment of a static member that had another URL; such a worker used to stay, alive and never ready."""
+    app_id = f"boot-{uuid.uuid4().hex[:8]}"
+    topics.create(Config(kafka_bootstrap=kafka, app_id=app_id))
+    ports = process.free_ports(2)
+    env = {PREFIX + "KAFKA_BOOTSTRAP": kafka, PREFIX + "APP_ID": app_id, PREFIX + "WORKER_INSTANCE_ID": "same", PREFIX + "DATA_DIR": str(tmp_path)}
+    first, second = (Command(f"worker-{at}", WORKER, {**env, PREFIX + "WEB_PORT": str(port)}) for at, port in enumerate(ports))
+    running: list[Running] = [process.start(first, tmp_path)]
+    try:
+        assert process.wait_until(lambda: supervisor.ready(ports[0]), 60, 0.2), process.log_end(running[0], 20)
+        done = subprocess.run(WORKER, env={**os.environ, **(second.env or {})}, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    finally:
+        process.kill(running[0])
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1].startswith("marginstream worker: consumer group: expected a membership, was ")
