@@ -117,7 +117,7 @@ def _plan(found: Evaluation, law: Law, intake: Intake) -> list[Json]:
 def _bare(reason: str) -> str:
     """`missing_mark:house:EURUSD` as the input names it: `missing_mark:EURUSD`."""
     word, _, name = reason.partition(":")
-    return f"{word}:{name.rpartition(':')[2]}" if name else word
+    return f"{word}:{name.partition(':')[2] or name}" if name else word
 
 
 def _say(number: Decimal) -> str:

@@ -31,10 +31,10 @@ def mapping(obj: Json, name: str) -> Json:
     return found or {}
 
 
-def rows(obj: Json, name: str) -> list[object]:
+def rows(obj: Json, name: str, where: str = "") -> list[object]:
     found = obj.get(name)
     if found is not None and not isinstance(found, list):
-        raise BadInput(f"{name}: expected a list, was {type(found).__name__}")
+        raise BadInput(f"{where}{name}: expected a list, was {type(found).__name__}")
     return found or []
 
 
@@ -60,6 +60,13 @@ def amount(obj: Json, name: str, where: str, default: str = "0") -> Decimal:
     return Decimal(default) if found is None else found
 
 
+def not_negative(obj: Json, name: str, where: str, default: str = "0") -> Decimal:
+    found = amount(obj, name, where, default)
+    if found < 0:
+        raise BadInput(f"{where}{name}: expected 0 or more, was {found}")
+    return found
+
+
 def positive(obj: Json, name: str, where: str) -> Decimal | None:
     found = optional(obj, name, where)
     if found is not None and found <= 0:
@@ -78,7 +85,7 @@ def text(obj: Json, name: str, where: str, default: str = "") -> str:
 
 def choice(obj: Json, name: str, where: str, choices: str) -> str:
     """One of the words; the first is the default."""
-    words = choices.split()
+    words = list(dict.fromkeys(choices.split()))
     found = text(obj, name, where, words[0])
     if found not in words:
         raise BadInput(f"{where}{name}: expected one of {', '.join(words)}, was {found!r}")
@@ -87,6 +94,6 @@ def choice(obj: Json, name: str, where: str, choices: str) -> str:
 
 def whole(obj: Json, name: str, where: str) -> int | None:
     value = obj.get(name)
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
         raise BadInput(f"{where}{name}: expected whole milliseconds, was {value!r}")
     return value

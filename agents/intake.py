@@ -56,8 +56,9 @@ def read(obj: object) -> Intake:
         fields.positive(top, "leverage", ""),
         credit=fields.amount(top, "credit", ""),
     )
-    for asset, weight in fields.mapping(top, "collateral_weights").items():
-        fields.number(weight, f"collateral_weights.{asset}")
+    for asset, value in fields.mapping(top, "collateral_weights").items():
+        if not 0 <= (weight := fields.number(value, f"collateral_weights.{asset}")) <= 1:
+            raise BadInput(f"collateral_weights.{asset}: expected 0 to 1, was {weight}")
     rungs = {name: number for number, name in RUNG_NAMES.items() if number in (1, 2, 3, 4)}
     return Intake(book, _market(top, venue), _thresholds(top, model), rungs[fields.choice(top, "previous_rung", "", " ".join(rungs))], ids)
 
@@ -74,6 +75,8 @@ def _positions(top: Json, venue: str) -> tuple[dict[str, Position], dict[str, ob
         if side != "BOTH" and quantity < 0:
             raise BadInput(f"{where}quantity: expected 0 or more for {side}, was {quantity}")
         ident = row.get("id")
+        if isinstance(ident, bool) or not isinstance(ident, str | int | None):
+            raise BadInput(f"{where}id: expected text or a whole number, was {ident!r}")
         position = Position(
             f"{venue}:{symbol}",
             side,
@@ -110,7 +113,7 @@ def _orders(top: Json, venue: str) -> tuple[Order, ...]:
                 str(at),
                 side=fields.choice(row, "side", where, "BUY SELL"),
                 position_side=fields.choice(row, "position_side", where, "BOTH LONG SHORT"),
-                quantity=fields.amount(row, "quantity", where),
+                quantity=fields.not_negative(row, "quantity", where),
                 price=fields.positive(row, "price", where) or Decimal(0),
                 reduce_only=reduce_only,
             )
@@ -137,7 +140,7 @@ def _market(top: Json, venue: str) -> Market:
     for pair, value in fields.mapping(top, "rates").items():
         source, _, target = pair.partition("/")
         rate = fields.number(value, f"rates.{pair}")
-        if not source or not target or rate <= 0:
+        if not source or not target or "/" in target or rate <= 0:
             raise BadInput(f"rates.{pair}: expected 'EUR/USD': a rate above 0, was {value!r}")
         rates[source, target] = rate
     now_ms = fields.whole(top, "now_ms", "")
@@ -171,7 +174,7 @@ def _rule(raw: object, symbol: str, venue: str) -> Instrument:
     policy = fields.choice(row, "tier_policy", where, "progressive flat")
     rates = row.get("margin_rate")
     two = fields.only(rates, "long short", f"{where}margin_rate") if isinstance(rates, dict) else {"long": rates, "short": rates}
-    brackets = tuple(_bracket(found, f"{where}brackets[{at}]") for at, found in enumerate(fields.rows(row, "brackets")))
+    brackets = tuple(_bracket(found, f"{where}brackets[{at}]") for at, found in enumerate(fields.rows(row, "brackets", where)))
     for unused in ("maintenance_margin", "price_tick"):
         fields.optional(row, unused, where)
     values = {
@@ -190,8 +193,8 @@ def _rule(raw: object, symbol: str, venue: str) -> Instrument:
         settle=fields.text(row, "settle", where) or fields.text(row, "quote", where) or default.settle,
         contract_size=fields.positive(row, "contract_size", where) or (default.contract_size if venue == "house" else ONE),
         calc_mode=fields.choice(row, "calc_mode", where, " ".join(CALC_MODES)),
-        margin_rate=fields.amount(two, "long", f"{where}margin_rate.", "1"),
-        margin_rate_short=fields.amount(two, "short", f"{where}margin_rate.", "1"),
+        margin_rate=fields.not_negative(two, "long", f"{where}margin_rate.", "1"),
+        margin_rate_short=fields.not_negative(two, "short", f"{where}margin_rate.", "1"),
         tier_policy=policy,
         tier_unit=fields.choice(row, "tier_unit", where, "notional contracts settle"),
         brackets=validate(brackets, policy, f"rules.{symbol}", first_amount_zero=False) or default.brackets,

@@ -1,14 +1,20 @@
 """The commands of `marginstream`; each imports what it needs when it runs, so that all start fast."""
 
 import argparse
+import io
 import logging
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TextIO
 
+from schemas.keys import BadKey, user_key
 from streams.config import BadSetting, Config, load
 from streams.stack.process import StackError
 
 Run = Callable[[argparse.Namespace, Config], int]
+_LINE_MAX = 1_000
 
 
 def _up(options: argparse.Namespace, config: Config) -> int:
@@ -67,7 +73,8 @@ def _bridge(options: argparse.Namespace, config: Config) -> int:
 def _generator(_: argparse.Namespace, config: Config) -> int:
     from streams.stack.generator import main as generate
 
-    generate(config)
+    with _broker_answers(config):
+        generate(config)
     return 0
 
 
@@ -75,7 +82,7 @@ def _inject(options: argparse.Namespace, config: Config) -> int:
     from streams.stack.inject import inject
     from streams.stack.supervisor import located
 
-    count = inject(located(config), options.topic, sys.stdin)
+    count = inject(located(config), options.topic, _stdin())
     print(f"{count} records on {options.topic}", file=sys.stderr)
     return 0
 
@@ -101,19 +108,40 @@ def _migrate(_: argparse.Namespace, config: Config) -> int:
 def _evaluate(options: argparse.Namespace, _: Config) -> int:
     from streams.stack.evaluate import evaluate_lines, evaluate_one
 
-    return evaluate_lines(sys.stdin, sys.stdout) if options.lines else evaluate_one(sys.stdin, sys.stdout)
+    return evaluate_lines(_stdin(), sys.stdout) if options.lines else evaluate_one(_stdin(), sys.stdout)
+
+
+def _stdin() -> TextIO:
+    """Standard input in UTF-8 wherever we run; bytes that are none stay to be refused by line, a closed one is empty."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
+    return sys.stdin or io.StringIO()
 
 
 def _check(options: argparse.Namespace, config: Config) -> int:
-    from streams.stack.selfcheck import self_check
+    from streams.stack.selfcheck import check
     from streams.stack.supervisor import located
 
-    differences = self_check(located(config), options.user) if options.user else self_check(located(config))
-    for line in differences:
+    config, user = located(config), None if options.user is None else user_key(options.user, config.default_user_type)
+    with _broker_answers(config):
+        found = check(config, user)
+    for line in found.differs:
         print(line)
-    if not differences:
+    for line in found.moving:
+        print(f"moving, not judged: {line}")
+    if not found.differs:
         print("rows, Redis, Postgres and ledger agree")
-    return 1 if differences else 0
+    return 1 if found.differs else 0
+
+
+@contextmanager
+def _broker_answers(config: Config) -> Iterator[None]:
+    from aiokafka.errors import KafkaError
+
+    try:
+        yield
+    except KafkaError as error:
+        raise StackError(f"kafka at {config.kafka_bootstrap}: expected an answer, was {error!r}") from None
 
 
 def parser() -> argparse.ArgumentParser:
@@ -146,17 +174,34 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Exit status: 0, 1 on failure with one line on stderr, 2 on bad usage."""
+    """Exit status: 0, 1 on failure with one line on stderr, 2 on bad usage. Processes that stay tell their failures to their logs."""
     options = parser().parse_args(words)
-    if options.command not in ("worker", "bridge", "generator"):
+    tells_all = options.command in ("worker", "bridge", "generator")
+    if not tells_all:
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the one line on stderr is ours
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     try:
-        return int(options.run(options, load()))
-    except (BadSetting, StackError) as error:
-        print(f"marginstream {options.command}: {error}", file=sys.stderr)
-        return 1
+        config = load()
+        tells_all = tells_all or config.log_level.upper() == "DEBUG"
+        status = int(options.run(options, config))
+        sys.stdout.flush()
+    except (BadSetting, StackError, BadKey) as error:
+        return _say(options.command, str(error))
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # who read us has left: nothing more to say, not at exit either
+        return 1
+    except Exception as error:
+        if tells_all:
+            raise
+        return _say(options.command, f"{type(error).__name__}: {error} (MARGINSTREAM_LOG_LEVEL=DEBUG says where)")
+    return status
+
+
+def _say(command: str, text: str) -> int:
+    print(f"marginstream {command}: {' '.join(text.split())[:_LINE_MAX]}", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

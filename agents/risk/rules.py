@@ -226,6 +226,9 @@ def check_thresholds(found: Thresholds, where: str) -> Thresholds:
         raise BadRule(f"{where}: release: expected on the safe side of margin_call {found.margin_call}, was {found.release}")
     if found.mode != "money" and min(*rungs, found.release) <= 0:
         raise BadRule(f"{where}: expected thresholds above 0, was {min(*rungs, found.release)}")
+    before = found.liquidation if found.auto_reduce is None else found.auto_reduce
+    if sign * before > sign * found.liquidation:
+        raise BadRule(f"{where}: auto_reduce: expected before liquidation {found.liquidation}, was {before}")
     return found
 
 

@@ -1,10 +1,13 @@
 """One account's JSON in, its margin as JSON out; or a line of each."""
 
 import json
-from typing import NoReturn, TextIO
+from typing import TextIO
 
 from agents.evaluate import evaluate_json
+from streams.stack import strict_json
 from streams.stack.process import StackError
+
+_ERROR_LENGTH_MAX = 500
 
 
 def evaluate_one(source: TextIO, out: TextIO) -> int:
@@ -25,7 +28,7 @@ def evaluate_lines(source: TextIO, out: TextIO) -> int:
         try:
             out.write(evaluate_text(line) + "\n")
         except ValueError as error:
-            out.write(json.dumps({"error": str(error)}) + "\n")
+            out.write(json.dumps({"error": str(error)[:_ERROR_LENGTH_MAX]}) + "\n")
             status = 1
         out.flush()
     return status
@@ -34,13 +37,9 @@ def evaluate_lines(source: TextIO, out: TextIO) -> int:
 def evaluate_text(text: str) -> str:
     """The evaluation of one account's JSON; raises `ValueError`."""
     try:
-        account = json.loads(text, parse_float=str, parse_constant=_refuse)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"input: expected JSON, was {error}") from None
+        account = strict_json.parse(text)
+    except ValueError as error:
+        raise ValueError(f"input: {error}") from None
     if not isinstance(account, dict):
         raise ValueError(f"input: expected a JSON object, was {type(account).__name__}")
     return json.dumps(evaluate_json(account))
-
-
-def _refuse(text: str) -> NoReturn:
-    raise ValueError(f"number: expected a finite one, was {text}")

@@ -27,8 +27,38 @@ def test_keys_that_are_no_users_stay_as_they_are() -> None:
     assert (key, value) == (b"house:EURUSD", None)
 
 
+@pytest.mark.parametrize(("topic", "value", "said"), [
+    ("wallet-deltas", '{"id": "d1"}', "live:123"),
+    ("wallet-deltas", '{"id": "d1", "user_id": "123"}', "123"),
+    ("wallet-deltas", '{"id": "d1", "user_id": "live:9"}', "live:9"),
+    ("user-data-balance-updates", '{"asset": "USDT"}', "live:123"),
+    ("user-data-balance-updates", '{"meta": {"user_id": "live:9"}}', "live:9"),
+])
+def test_the_key_names_the_user_where_the_message_does_not(topic: str, value: str, said: str) -> None:
+    _, found = read_line(f'{{"key": "123", "value": {value}}}', BY_NAME[topic], "line 1", "live")
+    message = BY_NAME[topic].message.FromString(found or b"")  # type: ignore[attr-defined]
+    assert getattr(message, "meta", message).user_id == said
+
+
+def test_every_user_keyed_message_has_a_user() -> None:
+    for topic in BY_NAME.values():
+        if topic.key == "user":
+            assert read_line('{"key": "1", "value": {}}', topic, "line 1", "live")[1], topic.name
+
+
 @pytest.mark.parametrize(("line", "says"), [
-    ("x", "Expecting value"),
+    ("x", "expected JSON"),
+    ("[" * 100_000, "expected JSON nested less deeply"),
+    ('{"key": "1", "value": ' + '{"kind":' * 100_000, "expected JSON nested less deeply"),
+    ('{"key": "1", "key": "2", "value": {}}', "key: expected once, was repeated"),
+    ('{"key": "1", "value": {"id": "a", "id": "b"}}', "id: expected once, was repeated"),
+    ('{"key": "\\ud800", "value": {}}', "surrogates not allowed"),
+    ('{"key": "1", "value": {"id": "\\ud800"}}', "id"),
+    ('{"key": "1", "value": {"kind": "NOPE"}}', "Invalid enum value NOPE"),
+    ('{"key": "1", "value": {"amount": 5}}', "amount"),
+    ('{"key": "1", "value": {"time_ms": NaN}}', "time_ms"),
+    ('{"key": "1", "value": {"time_ms": 1' + "0" * 5_000 + "}}", "time_ms"),
+    ('{"key": "1", "value": {"id": "d1"', "expected JSON"),
     ("3", 'expected {"key": text'),
     ("[]", 'expected {"key": text'),
     ('{"key": "1"}', 'expected {"key": text'),
