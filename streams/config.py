@@ -58,6 +58,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
 _POSITIVE = ("partitions", "workers", "replication", "generation", "session_timeout_s", "bundle_records_max", "commit_interval_s",
              "row_bytes_max", "settle_ms_max", "gap_held_max", "mark_stale_ms", "check_slice_ms", "check_report_ms")
+_PORTS = {"web_port": 1, "health_port": 0}  # the least; a worker's port is in the address by which others find its rows: not 0
+PORT_MAX = 65_535
 
 
 def load(environment: Mapping[str, str] | None = None, dotenv: Path | None = None) -> Config:
@@ -73,6 +75,9 @@ def load(environment: Mapping[str, str] | None = None, dotenv: Path | None = Non
     for field in _POSITIVE:
         if getattr(config, field) <= 0:
             raise BadSetting(f"setting {PREFIX}{field.upper()}: expected a number above 0, was {getattr(config, field)}")
+    for field, least in _PORTS.items():
+        if not least <= getattr(config, field) <= PORT_MAX:
+            raise BadSetting(f"setting {PREFIX}{field.upper()}: expected {least}..{PORT_MAX}, was {getattr(config, field)}")
     return config
 
 

@@ -41,6 +41,8 @@ def test_a_switch(text: str, expected: bool) -> None:
 
 @pytest.mark.parametrize(("name", "text", "says"), [
     ("PARTITIONS", "four", "`int`"), ("SESSION_TIMEOUT_S", "soon", "`float`"), ("ACCEPT_LOSS", "perhaps", "`bool`"),
+    ("WEB_PORT", "0", "expected 1..65535, was 0"), ("WEB_PORT", "65536", "expected 1..65535, was 65536"),
+    ("HEALTH_PORT", "-1", "expected 0..65535, was -1"),
     ("PARTITIONS", "0", "above 0, was 0"), ("COMMIT_INTERVAL_S", "-1", "above 0, was -1.0"),
 ])
 def test_a_bad_setting_is_named(name: str, text: str, says: str) -> None:

@@ -39,7 +39,7 @@ class Cluster:
     def start(self, name: str) -> None:
         """Starts one that is dead; its log goes on."""
         values = {field: getattr(self.config, field) for field in Config.__struct_fields__}
-        values |= {"worker_name": name, "web_port": self.ports.get(name, 0)}
+        values |= {"worker_name": name, "web_port": self.ports.get(name, self.config.web_port)}
         env = {PREFIX + field.upper(): str(value) for field, value in values.items()}
         self._ending.discard(name)
         self._running[name] = process.start(Command(name, [sys.executable, *self._words[name]], env), self._folder / "logs")

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,10 +14,11 @@ import pytest
 from aiokafka.errors import GroupAuthorizationFailedError, KafkaError
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
-from streams.config import PREFIX, Config
+from streams.config import PREFIX, Config, load
 from streams.engine import boot
 from streams.stack import process, supervisor, topics
-from streams.stack.process import Command, Running
+from streams.stack.kafka import start_kafka
+from streams.stack.process import Command, StackError
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = [sys.executable, "-m", "streams", "worker"]
@@ -65,18 +67,29 @@ def test_a_consumer_not_yet_started_is_no_error() -> None:
     assert boot._coordinator_error(None) is None
 
 
-def test_a_worker_whose_name_another_holds_ends_with_one_line(kafka: str, tmp_path: Path) -> None:
-    """Faust refuses the assignment of a static member that had another URL; such a worker used to stay, alive and never ready."""
-    app_id = f"boot-{uuid.uuid4().hex[:8]}"
-    topics.create(Config(kafka_bootstrap=kafka, app_id=app_id))
-    ports = process.free_ports(2)
-    env = {PREFIX + "KAFKA_BOOTSTRAP": kafka, PREFIX + "APP_ID": app_id, PREFIX + "WORKER_INSTANCE_ID": "same", PREFIX + "DATA_DIR": str(tmp_path)}
-    first, second = (Command(f"worker-{at}", WORKER, {**env, PREFIX + "WEB_PORT": str(port)}) for at, port in enumerate(ports))
-    running: list[Running] = [process.start(first, tmp_path)]
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[str]:
+    """A broker of its own: other tests make these topics in other shapes."""
     try:
-        assert process.wait_until(lambda: supervisor.ready(ports[0]), 60, 0.2), process.log_end(running[0], 20)
-        done = subprocess.run(WORKER, env={**os.environ, **(second.env or {})}, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+        cluster = start_kafka(tmp_path / "kafka", cache=load().cache)
+    except StackError as error:
+        pytest.skip(str(error))
+    yield cluster.bootstrap
+    cluster.stop()
+
+
+def test_a_worker_whose_name_another_holds_ends_with_one_line(broker: str, tmp_path: Path) -> None:
+    """Faust refuses the assignment of a static member that had another URL; such a worker used to stay, alive and never ready."""
+    topics.create(Config(kafka_bootstrap=broker))
+    ports = process.free_ports(2)
+    env = {PREFIX + "KAFKA_BOOTSTRAP": broker, PREFIX + "WORKER_INSTANCE_ID": "same", PREFIX + "DATA_DIR": str(tmp_path)}
+    first, second = (Command(f"worker-{at}", WORKER, {**env, PREFIX + "WEB_PORT": str(port)}) for at, port in enumerate(ports))
+    holder = process.start(first, tmp_path)
+    try:
+        assert process.wait_until(lambda: supervisor.ready(ports[0]), 60, 0.2), process.log_end(holder, 20)
+        done = subprocess.run(WORKER, env={**os.environ, **(second.env or {})}, cwd=ROOT, capture_output=True, text=True, timeout=60,
+                              check=False)
     finally:
-        process.kill(running[0])
+        process.kill(holder)
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1].startswith("marginstream worker: consumer group: expected a membership, was ")
