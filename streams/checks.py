@@ -21,7 +21,7 @@ from streams.prices import Prices, now_ms
 from streams.topics import LIQUIDATIONS, MARGIN_CALLS
 from tables.accounts import expire, quarantine, settling_deadline
 from tables.policy import Policy
-from tables.rows import RUNG_NAMES, Output, User
+from tables.rows import LIQUIDATION, RUNG_NAMES, Output, User
 
 log = logging.getLogger(__name__)
 REFILL_SLICE = 2_000
@@ -101,7 +101,7 @@ class Checks(Service):
             name = (row.user_id, account.account_id)
             self.rungs[name] = account.margin.rung
             (self.quarantined.add if account.quarantines or row.quarantines else self.quarantined.discard)(name)
-            if account.margin.cooldown_until_ms > now_ms():
+            if account.margin.cooldown_until_ms > now_ms() or account.margin.rung == LIQUIDATION:  # is anything left to close?
                 heapq.heappush(self._deadlines, (account.margin.cooldown_until_ms, row.user_id))
         if (deadline := settling_deadline(row, self.room.policy)) is not None:
             heapq.heappush(self._deadlines, (deadline, row.user_id))

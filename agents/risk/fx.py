@@ -95,6 +95,8 @@ def _leg(key: str, position: Position, book: Book, market: Market) -> Leg | None
     price = market.price(position.instrument, "bid" if signed > 0 else "ask")
     if rule is None or price is None:
         return None
+    if not position.entry_price:
+        market.unknown.add(f"missing_entry:{position.instrument}")
     gross = (signed * price - signed_cost(position)) * rule.contract_size
     quote = rule.quote or book.currency
     conversion = market.rate(quote, book.currency, buying=gross < 0)

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from agents.risk import reduce
+from agents.risk.ladder import rung, worst_pool
 from agents.risk.law import Book, Close, Evaluation, Leg, Pool, Prices, signed_cost, signed_quantity
 from agents.risk.market import Market
 from agents.risk.rules import Instrument, Thresholds
 from agents.risk.tiers import maintenance
 from agents.risk.walk import Line, roots
 from schemas.money import ONE, ZERO
-from tables.rows import Order, Position
+from tables.rows import LIQUIDATION, Order, Position
 
 
 class Linear:
@@ -47,9 +48,14 @@ class Linear:
         return Prices(below, above, gone if gone > 0 else None)
 
     def plan(self, evaluation: Evaluation, thresholds: Thresholds) -> tuple[Close, ...]:
-        """Per breached pool the reductions that bring its ratio to `release`, the largest requirement first."""
+        """Per breached pool the reductions that bring its ratio to `release`, the largest requirement first.
+
+        Where none is breached any more the worst one goes on to `release`: it is what keeps the account on its rung.
+        """
         found: list[Close] = []
-        for pool in evaluation.pools:
+        breached = [pool for pool in evaluation.pools if rung(pool, thresholds) == LIQUIDATION]
+        worst = worst_pool(evaluation, thresholds)
+        for pool in breached or ([worst] if worst else []):
             if pool.ratio is None or pool.ratio > thresholds.release:
                 found += reduce.to_ratio(pool, [leg for leg in evaluation.legs if leg.pool == pool.name], thresholds.release)
         return tuple(found)
@@ -63,6 +69,8 @@ def _leg(key: str, position: Position, book: Book, market: Market) -> Leg | str 
     if not rule.brackets:
         market.unknown.add(f"missing_rule:{position.instrument}")
         return None
+    if not position.entry_price:
+        market.unknown.add(f"missing_entry:{position.instrument}")
     signed = signed_quantity(position)
     notional = abs(signed) * rule.contract_size * price
     required = maintenance(rule.brackets, rule.tier_policy, notional)

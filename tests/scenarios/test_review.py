@@ -1,15 +1,19 @@
 """Faults that a review found, each as the story that showed it: none of them may stop a worker, lose money or repeat an id."""
 
+from decimal import Decimal
+
 import pytest
 from msgspec.structs import replace
 
+from agents.risk.rules import Rules, rules_with
+from agents.risk.world import World
 from agents.verdict import check as judge
 from schemas import engine_pb2 as pb
 from schemas import names
 from schemas.keys import partition_of
 from tables import codec
 from tables.read import Unreadable, read
-from tables.rows import Fact, Margin
+from tables.rows import Fact, Margin, User
 from tests.agents import worlds
 from tests.tables.facts import VENUE, balance, delta, end, fact, fold_all, house_fill, meta, position, said, update
 
@@ -99,3 +103,59 @@ def test_a_verdict_of_a_recovered_row_has_the_same_bytes() -> None:
     assert recovered is not None
     assert fresh.outputs == recovered.outputs
     assert fresh.report == recovered.report
+
+
+HELD = 150
+OUTPUT_BYTES_MAX = 400_000  # with a row of 512 KiB still one record of 1 MiB
+
+
+def instruments(venue: str) -> list[str]:
+    return [f"{venue}:E{number:03d}USD" for number in range(HELD)]
+
+
+def crowd(venue: str, user: User) -> tuple[World, User]:
+    """A world with a mark for each of many instruments."""
+    rules = Rules()
+    for number, name in enumerate(instruments(venue)):
+        rule = worlds.fx_rule(name, base="E", quote="USD") if venue == "house" else worlds.btc_rule()
+        rule.instrument.instrument = name
+        rules = rules_with(rules, rule, number)
+    return worlds.world(*(worlds.mark(name, "1.0000", "1.0001") for name in instruments("house")),
+                        *(worlds.mark(name, "1.0000") for name in instruments("binance_usdm")), with_rules=rules), user
+
+
+def test_a_stop_out_of_many_positions_fits_a_record_and_goes_on_until_all_are_closed() -> None:
+    at, user = crowd("house", worlds.fx_user("-10", *(worlds.position(name, "1", "1.1") for name in instruments("house"))))
+    closed, checks = 0, 0
+    while user.accounts["house"].positions:
+        found = judge(user, "house", at, ["x"])
+        assert found is not None
+        assert sum(len(output.value) for output in found.outputs) < OUTPUT_BYTES_MAX
+        assert len(found.row.accounts["house"].positions) < HELD - closed
+        user, checks, closed = found.row, checks + 1, HELD - len(found.row.accounts["house"].positions)
+    assert checks > 1
+
+
+def test_a_plan_for_many_positions_fits_a_record() -> None:
+    positions = [worlds.position(name, "1", "1.1") for name in instruments("binance_usdm")]
+    at, user = crowd("binance_usdm", worlds.usdm_user("-10", *positions, auto_reduce=True))
+    found = judge(user, "a1", at, ["x"])
+    assert found is not None
+    assert 1 < len(found.row.accounts["a1"].margin.plan) < HELD
+    assert sum(len(output.value) for output in found.outputs) < OUTPUT_BYTES_MAX
+
+
+def test_a_position_without_an_entry_price_decides_nothing() -> None:
+    row, _ = fold_all([balance("-50000", meta(1)), position("1", meta(2), entry_price="")])
+    found = judge(row, VENUE, worlds.world(worlds.mark(worlds.BTC, "60000")), ["x"])
+    assert found is not None
+    assert found.row.accounts[VENUE].margin.reasons == (f"missing_entry:{worlds.BTC}",)
+
+
+def test_only_breached_pools_are_reduced() -> None:
+    isolated = worlds.position(worlds.BTC, "1", "60000", margin_mode="isolated", isolated_wallet=Decimal(330))
+    crossed = replace(worlds.position(worlds.BTC, "1", "60000"), side="LONG")
+    user = worlds.usdm_user("430", isolated, crossed, auto_reduce=True)
+    found = judge(user, "a1", worlds.world(worlds.mark(worlds.BTC, "60000")), ["x"])
+    assert found is not None
+    assert [step.side for step in found.row.accounts["a1"].margin.plan if step.action == "close"] == ["LONG"]
