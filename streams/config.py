@@ -1,6 +1,8 @@
 """Settings: one frozen record, read once from the environment (and `.env`), each with the text it was refused for."""
 
+import math
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -60,6 +62,15 @@ _POSITIVE = ("partitions", "workers", "replication", "generation", "session_time
              "row_bytes_max", "settle_ms_max", "gap_held_max", "mark_stale_ms", "check_slice_ms", "check_report_ms")
 _PORTS = {"web_port": 1, "health_port": 0}  # the least; a worker's port is in the address by which others find its rows: not 0
 PORT_MAX = 65_535
+_HOST = r"(\[[0-9A-Fa-f:]+\]|[^\s:,/\[\]]+)(:\d{1,5})?"
+_TEXTS = {  # field -> pattern, and its words
+    "kafka_bootstrap": (rf"{_HOST}(,{_HOST})*", "host:port, comma-separated"),
+    "redis_url": (r"(rediss?|unix)://\S+", "redis://host:port/number"),
+    "postgres_dsn": (r"postgres(ql)?://\S+|\w+\s*=.+", "postgresql://user@host:port/database"),
+    "default_user_type": (r"[a-z][a-z0-9_]{0,31}", "a to z, 0 to 9 and _, a letter first"),
+    "log_level": (r"(?i:debug|info|warning|error|critical)", "DEBUG, INFO, WARNING, ERROR or CRITICAL"),
+}
+_SECRET = ("redis_url", "postgres_dsn")  # may hold a password: never said
 
 
 def load(environment: Mapping[str, str] | None = None, dotenv: Path | None = None) -> Config:
@@ -72,13 +83,22 @@ def load(environment: Mapping[str, str] | None = None, dotenv: Path | None = Non
         config = msgspec.convert(values, Config, strict=False)
     except msgspec.ValidationError as error:
         raise BadSetting(f"setting {PREFIX}{str(error).rpartition('$.')[2].rstrip('`').upper()}: {error}") from None
-    for field in _POSITIVE:
-        if getattr(config, field) <= 0:
-            raise BadSetting(f"setting {PREFIX}{field.upper()}: expected a number above 0, was {getattr(config, field)}")
-    for field, least in _PORTS.items():
-        if not least <= getattr(config, field) <= PORT_MAX:
-            raise BadSetting(f"setting {PREFIX}{field.upper()}: expected {least}..{PORT_MAX}, was {getattr(config, field)}")
+    for field in Config.__struct_fields__:
+        if words := _refused(field, getattr(config, field)):
+            raise BadSetting(f"setting {PREFIX}{field.upper()}: {words}")
     return config
+
+
+def _refused(field: str, value: object) -> str:
+    """Why not, or nothing."""
+    if field in _PORTS and not (isinstance(value, int) and _PORTS[field] <= value <= PORT_MAX):
+        return f"expected {_PORTS[field]}..{PORT_MAX}, was {value}"
+    if isinstance(value, int | float) and not ((0 < value if field in _POSITIVE else 0 <= value) and value < math.inf):
+        return f"expected a number {'above' if field in _POSITIVE else 'from'} 0, was {value}"
+    pattern, words = _TEXTS.get(field, (".*", ""))
+    if isinstance(value, str) and not re.fullmatch(pattern, value, re.DOTALL):
+        return f"expected {words}, was {'another text' if field in _SECRET else repr(value)}"
+    return ""
 
 
 def given(environment: Mapping[str, str] | None = None, dotenv: Path | None = None) -> frozenset[str]:
@@ -92,6 +112,9 @@ def _found(environment: Mapping[str, str] | None, dotenv: Path | None) -> dict[s
 
 
 def _dotenv(path: Path) -> dict[str, str]:
-    lines = path.read_text().splitlines() if path.is_file() else []
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSetting(f"{path}: expected lines KEY=value in UTF-8, was {error}") from None
     pairs = (line.split("=", 1) for line in lines if "=" in line and not line.lstrip().startswith("#"))
     return {key.strip(): value.strip().strip("'\"") for key, value in pairs}

@@ -43,9 +43,32 @@ def test_a_switch(text: str, expected: bool) -> None:
     ("PARTITIONS", "four", "`int`"), ("SESSION_TIMEOUT_S", "soon", "`float`"), ("ACCEPT_LOSS", "perhaps", "`bool`"),
     ("WEB_PORT", "0", "expected 1..65535, was 0"), ("WEB_PORT", "65536", "expected 1..65535, was 65536"),
     ("HEALTH_PORT", "-1", "expected 0..65535, was -1"),
+    ("RUN_SECONDS", "nan", "expected a number from 0, was nan"), ("RUN_SECONDS", "-1", "expected a number from 0, was -1"),
+    ("WATCHDOG_S", "inf", "expected a number from 0, was inf"), ("COOLDOWN_MS", "-1", "expected a number from 0, was -1"),
+    ("KAFKA_BOOTSTRAP", "a:b", "expected host:port, comma-separated, was 'a:b'"), ("KAFKA_BOOTSTRAP", "a:1,", "was 'a:1,'"),
+    ("KAFKA_BOOTSTRAP", "kafka://a:1", "expected host:port"), ("DEFAULT_USER_TYPE", "A B", "was 'A B'"),
+    ("LOG_LEVEL", "LOUD", "expected DEBUG, INFO, WARNING, ERROR or CRITICAL, was 'LOUD'"),
+    ("REDIS_URL", "secret", "expected redis://"), ("POSTGRES_DSN", "secret", "expected postgresql://"),
+    ("COMMIT_INTERVAL_S", "nan", "above 0, was nan"), ("SESSION_TIMEOUT_S", "inf", "above 0, was inf"),
     ("PARTITIONS", "0", "above 0, was 0"), ("COMMIT_INTERVAL_S", "-1", "above 0, was -1.0"),
 ])
 def test_a_bad_setting_is_named(name: str, text: str, says: str) -> None:
     with pytest.raises(BadSetting, match=f"MARGINSTREAM_{name}: ") as refused:
         load({f"MARGINSTREAM_{name}": text}, NONE)
     assert says in str(refused.value)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("name", "text"), [
+    ("KAFKA_BOOTSTRAP", "one"), ("KAFKA_BOOTSTRAP", "one:1,two.example:2"), ("KAFKA_BOOTSTRAP", "[::1]:9092"), ("LOG_LEVEL", "debug"),
+    ("REDIS_URL", "rediss://:p@h:1/0"), ("REDIS_URL", "unix:///run/redis.sock"), ("POSTGRES_DSN", "host=h dbname=d"),
+    ("POSTGRES_DSN", "postgres://u:p@h/d?sslmode=require"), ("DEFAULT_USER_TYPE", "demo_2"),
+])
+def test_a_good_setting_is_taken(name: str, text: str) -> None:
+    assert getattr(load({f"MARGINSTREAM_{name}": text}, NONE), name.lower()) == text
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"\xff\xfe")
+    with pytest.raises(BadSetting, match=r"\.env: expected lines KEY=value"):
+        load({}, tmp_path / ".env")

@@ -1,5 +1,6 @@
 """The stack and the engine's processes in the background: up, down, status; what died is shown, nothing is restarted silently."""
 
+import shlex
 import shutil
 import sys
 import urllib.error
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from streams.config import PREFIX, Config, given
+from streams.config import PORT_MAX, PREFIX, Config, given
 from streams.stack import process
 from streams.stack.postgres import psql, remove_data, start_postgres
 from streams.stack.process import Command, Running, StackError, free_ports
@@ -20,11 +21,30 @@ READY_S = 120.0
 ADDRESSES = ("kafka_bootstrap", "redis_url", "postgres_dsn")  # set in the environment: somebody else's server, not started here
 
 
+KEEPER = "keeper"
+PORTS_TRIED_MAX = 5
+
+
+class Part(msgspec.Struct):
+    """A process that is started again where it ends (`streams.stack.keeper`): its command, and settings besides the addresses."""
+
+    name: str
+    words: list[str]
+    settings: dict[str, str] = {}
+    restarts: int = 0
+
+    @property
+    def port(self) -> int | None:
+        """Where a worker listens; None of the others."""
+        return int(self.settings["WEB_PORT"]) if "WEB_PORT" in self.settings else None
+
+
 class State(msgspec.Struct):
     """What a stack started, kept in `{data_dir}/state.json`, in the order of starting; `addresses` as in `{data_dir}/env`."""
 
     running: list[Running] = []
     addresses: dict[str, str] = {}
+    parts: list[Part] = []
 
 
 def folder(config: Config) -> Path:
@@ -45,13 +65,32 @@ def located(config: Config) -> Config:
     return msgspec.structs.replace(config, **found)
 
 
+@contextmanager
+def changing(config: Config) -> Iterator[State]:
+    """The state, alone: other commands and the keeper wait. It is saved at the end, also after an error."""
+    folder(config).mkdir(parents=True, exist_ok=True)
+    with _alone(folder(config) / "state.lock"):
+        state = load_state(config)
+        try:
+            yield state
+        finally:
+            _save(config, state)
+
+
+@contextmanager
+def _alone(file: Path) -> Iterator[None]:
+    with file.open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)  # released with the file, also where we are killed
+        yield
+
+
 def stop_one(config: Config, name: str) -> None:
     """Stops one process of the stack and forgets it; the others go on."""
-    state = load_state(config)
-    for one in [one for one in state.running if one.name == name]:
-        process.stop(one)
-        state.running.remove(one)
-    _save(config, state)
+    with changing(config) as state:
+        state.parts = [part for part in state.parts if part.name != name]
+        for one in [one for one in state.running if one.name == name]:
+            process.stop(one)
+            state.running.remove(one)
 
 
 def _save(config: Config, state: State) -> None:
@@ -62,25 +101,24 @@ def _save(config: Config, state: State) -> None:
     scratch.replace(home / "state.json")
     lines = home / "env"
     lines.touch(mode=0o600)
-    lines.write_text("".join(f"{key}={value}\n" for key, value in state.addresses.items()))
+    lines.write_text("".join(f"{key}={shlex.quote(value) if value else ''}\n" for key, value in state.addresses.items()))
 
 
 def up(config: Config, generator: bool = True, bare: bool = False, say: Say = print) -> Config:
     """Starts servers, topics, schema and (unless `bare`) the processes; the config with the addresses. Raises `StackError`."""
-    state = load_state(config)
-    if living := [one.name for one in state.running if process.alive(one)]:
-        raise StackError(f"up: expected a stopped stack, was running: {', '.join(living)}; use 'marginstream down' first")
-    state = State()
-    try:
-        config = _start_servers(config, state, say)
-        _prepare(config, say)
-        if not bare:
-            _start_processes(config, state, generator, say)
-    except BaseException:
-        _stop_all(state)
-        state.running = []
-        _save(config, state)
-        raise
+    with changing(config) as state:
+        if living := [one.name for one in state.running if process.alive(one)]:
+            raise StackError(f"up: expected a stopped stack, was running: {', '.join(living)}; use 'marginstream down' first")
+        state.running, state.addresses, state.parts = [], {}, []
+        try:
+            config = _start_servers(config, state, say)
+            _prepare(config, say)
+            if not bare:
+                _start_processes(config, state, generator, say)
+        except BaseException:
+            _stop_all(state)
+            state.running, state.parts = [], []
+            raise
     return msgspec.structs.replace(config, data_dir=str(folder(config)))
 
 
@@ -117,45 +155,75 @@ def _prepare(config: Config, say: Say) -> None:
 
 
 def _start_processes(config: Config, state: State, generator: bool, say: Say) -> None:
-    ports = worker_ports(config)
-    urls = ",".join(f"http://127.0.0.1:{port}" for port in ports)
-    state.addresses |= {PREFIX + "WORKER_URLS": urls, PREFIX + "API_URL": urls.partition(",")[0], PREFIX + "DATA_DIR": str(folder(config))}
-    # The port is in the static member's name: Faust refuses the assignment of a member that had another URL.
-    parts = [(name := f"worker-{at}", ["worker"],
-              {"WORKER_NAME": name, "WORKER_INSTANCE_ID": f"{name}-{port}", "WEB_PORT": str(port)}) for at, port in enumerate(ports)]
-    parts += [(f"bridge-{mirror}", ["bridge", mirror], {}) for mirror in ("postgres", "redis")]
-    for name, words, settings in parts:
-        state.running.append(_start(config, state, name, words, settings))
-        _save(config, state)
-    _wait_ready(state, ports)
+    state.addresses |= {PREFIX + "DATA_DIR": str(folder(config))}
+    # Stacks that start at once on a machine choose their workers' ports one after the other: a chosen port is free until it is bound.
+    with _alone(Path(tempfile.gettempdir()) / f"marginstream-{os.getuid()}.lock"):
+        state.parts = _parts(worker_ports(config))
+        for part in state.parts:
+            launch(config, state, part)
+            _save(config, state)
+        for part in state.parts:
+            _wait_ready(config, state, part)
+    urls = ",".join(f"http://127.0.0.1:{part.port}" for part in state.parts if part.port)
+    state.addresses |= {PREFIX + "WORKER_URLS": urls, PREFIX + "API_URL": urls.partition(",")[0]}
+    launch(config, state, Part(KEEPER, [sys.executable, "-m", "streams.stack.keeper"]))
     if generator:
-        state.running.append(_start(config, state, "generator", ["generator"], {}))
-    _save(config, state)
+        launch(config, state, Part("generator", _streams("generator")))
     say(f"{'workers':<16} {urls}")
 
 
-def _start(config: Config, state: State, name: str, words: list[str], settings: dict[str, str]) -> Running:
-    env = {**state.addresses, **{PREFIX + key: value for key, value in settings.items()}, "PYTHONUNBUFFERED": "1"}
+def _streams(*words: str) -> list[str]:
+    return [sys.executable, "-m", "streams", *words]
+
+
+def _parts(ports: list[int]) -> list[Part]:
+    workers = [Part(f"worker-{at}", _streams("worker"), _settings(f"worker-{at}", port)) for at, port in enumerate(ports)]
+    return workers + [Part(f"bridge-{mirror}", _streams("bridge", mirror)) for mirror in ("postgres", "redis")]
+
+
+def _settings(name: str, port: int) -> dict[str, str]:
+    # The port is in the static member's name: Faust refuses the assignment of a member that had another URL.
+    return {"WORKER_NAME": name, "WORKER_INSTANCE_ID": f"{name}-{port}", "WEB_PORT": str(port)}
+
+
+def launch(config: Config, state: State, part: Part) -> None:
+    """Starts a process, in place of the one of its name that was there."""
+    env = {**state.addresses, **{PREFIX + key: value for key, value in part.settings.items()}, "PYTHONUNBUFFERED": "1"}
     env.pop(PREFIX + "API_URL", None)
-    return process.start(Command(name, [sys.executable, "-m", "streams", *words], env), folder(config) / "logs")
+    started = process.start(Command(part.name, part.words, env), folder(config) / "logs")
+    names = [one.name for one in state.running]
+    if part.name in names:
+        state.running[names.index(part.name)] = started
+    else:
+        state.running.append(started)
 
 
 def worker_ports(config: Config) -> list[int]:
     """The configured port and those after it where free, else any free ones."""
     usual = list(range(config.web_port, config.web_port + config.workers))
     spare = free_ports(config.workers)
-    return [port if process.bindable(port) else spare[at] for at, port in enumerate(usual)]
+    return [port if port <= PORT_MAX and process.bindable(port) else spare[at] for at, port in enumerate(usual)]
 
 
-def _wait_ready(state: State, ports: list[int]) -> None:
-    """Returns when every worker says ready; raises `StackError` with the reason where one died or is not in time."""
-    by_name = {one.name: one for one in state.running}
-    for at, port in enumerate(ports):
-        worker = by_name[f"worker-{at}"]
+def _wait_ready(config: Config, state: State, part: Part) -> None:
+    """Returns when a worker says ready; one that lost its port to another program is started on another.
+
+    Raises `StackError` with the reason where it died otherwise or is not in time.
+    """
+    for _ in range(PORTS_TRIED_MAX):
+        if (port := part.port) is None:
+            return
+        [worker] = [one for one in state.running if one.name == part.name]
         process.wait_until(lambda port=port, worker=worker: not process.alive(worker) or ready(port), READY_S, 0.2)  # type: ignore[misc]
-        if not ready(port):
-            reason = "alive" if process.alive(worker) else "dead"
-            raise StackError(f"{worker.name}: expected /readyz 200 within {READY_S:.0f} s, was {reason}; {process.log_end(worker)}")
+        living = process.alive(worker)
+        if living and ready(port):
+            return
+        if living or process.bindable(port):
+            break
+        part.settings = _settings(part.name, free_ports(1)[0])
+        launch(config, state, part)
+    reason = "alive" if process.alive(worker) else "dead"
+    raise StackError(f"{worker.name}: expected /readyz 200 within {READY_S:.0f} s, was {reason}; {process.log_end(worker)}")
 
 
 def ready(port: int) -> bool:
@@ -169,11 +237,9 @@ def ready(port: int) -> bool:
 
 def down(config: Config, say: Say = print, forget: bool = False) -> None:
     """Stops what `up` started here, the last started first; its data stays unless `forget`."""
-    state = load_state(config)
-    stopped = _stop_all(state)
-    state.running = []
-    if stopped or state.addresses:
-        _save(config, state)
+    with changing(config) as state:
+        stopped = _stop_all(state)
+        state.running, state.parts = [], []
     say(f"stopped {', '.join(stopped)}" if stopped else "nothing was running")
     if forget:
         remove_data(folder(config) / "postgres")
@@ -182,9 +248,9 @@ def down(config: Config, say: Say = print, forget: bool = False) -> None:
 
 
 def _stop_all(state: State) -> list[str]:
-    """Producers of facts first, servers last."""
+    """The keeper and producers of facts first, servers last."""
     names = []
-    for one in reversed(state.running):
+    for one in sorted(reversed(state.running), key=lambda one: one.name != KEEPER):
         if process.alive(one):
             names.append(one.name)
             process.stop(one)
@@ -193,16 +259,18 @@ def _stop_all(state: State) -> list[str]:
 
 def status(config: Config) -> list[tuple[str, bool, str]]:
     """(name, alive, what to know) of every process started."""
-    rows = []
-    for one in load_state(config).running:
+    rows, state = [], load_state(config)
+    restarts = {part.name: f", started again {part.restarts} times" for part in state.parts if part.restarts}
+    for one in state.running:
         living = process.alive(one)
-        rows.append((one.name, living, f"pid {one.pid}" if living else f"died; {process.log_end(one, lines=1)}"))
+        said = f"pid {one.pid}" if living else f"died; {process.log_end(one, lines=1)}"
+        rows.append((one.name, living, said + restarts.get(one.name, "")))
     return rows
 
 
 def lines_to_paste(config: Config) -> list[str]:
     """Commands that open the stores, with the programs there are; without a program its plain name."""
-    return [f"{_program(redis_cli)} -u {config.redis_url}", f"{_program(psql)} {config.postgres_dsn}"]
+    return [f"{_program(redis_cli)} -u {shlex.quote(config.redis_url)}", f"{_program(psql)} {shlex.quote(config.postgres_dsn)}"]
 
 
 def _program(find: Callable[[], Path]) -> Path:

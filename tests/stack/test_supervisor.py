@@ -1,0 +1,33 @@
+"""What the supervisor writes down is read back by a shell and by later commands."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from streams.config import Config
+from streams.stack import supervisor
+from streams.stack.supervisor import State, lines_to_paste, located
+
+
+@pytest.mark.parametrize("dsn", ["postgresql://a@127.0.0.1:1/b", "postgresql://a:p@h/b?sslmode=require&application_name=x", "host=h dbname=d"])
+def test_addresses_survive_a_shell(tmp_path: Path, dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = Config(data_dir=str(tmp_path / "my data"))
+    supervisor._save(config, State([], {"MARGINSTREAM_POSTGRES_DSN": dsn, "MARGINSTREAM_API_TOKEN": "", "MARGINSTREAM_DATA_DIR": config.data_dir}))
+    script = 'set -a; source "$1"; printf "%s\\n" "$MARGINSTREAM_POSTGRES_DSN" "$MARGINSTREAM_API_TOKEN" "$MARGINSTREAM_DATA_DIR"'
+    done = subprocess.run(["bash", "-c", script, "-", str(tmp_path / "my data" / "env")], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == (f"{dsn}\n\n{config.data_dir}\n", "")
+    monkeypatch.delenv("MARGINSTREAM_POSTGRES_DSN", raising=False)
+    assert located(config).postgres_dsn == dsn
+    assert (tmp_path / "my data" / "env").stat().st_mode & 0o077 == 0
+
+
+def test_lines_to_paste_are_one_word_an_address() -> None:
+    [_, line] = lines_to_paste(Config(postgres_dsn="postgresql://a@h/b?x=1&y=2"))
+    assert line.endswith(" 'postgresql://a@h/b?x=1&y=2'")
+
+
+def test_plain_addresses_stay_plain(tmp_path: Path) -> None:
+    config = Config(data_dir=str(tmp_path))
+    supervisor._save(config, State([], {"MARGINSTREAM_REDIS_URL": "redis://127.0.0.1:5/0", "MARGINSTREAM_WORKER_URLS": "http://a:1,http://b:2"}))
+    assert (tmp_path / "env").read_text() == "MARGINSTREAM_REDIS_URL=redis://127.0.0.1:5/0\nMARGINSTREAM_WORKER_URLS=http://a:1,http://b:2\n"
