@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError
 from mode import Service
 
 from agents.risk.ticks import MarkBook, Refused
-from agents.risk.world import BadRule, Control, Mark, Rules, World, control_with, rules_with
+from agents.risk.world import BadRule, Control, Mark, Rules, World, control_with, control_without, rules_with, rules_without
 from schemas import engine_pb2 as pb
 from streams.config import Config
 from streams.topics import CONTROL, PRICE_TICKS, RISK_RULES
@@ -117,17 +117,28 @@ class Prices(Service):
     def _take_settings(self, topic: str, records: Iterable[Any]) -> None:
         for record in records:
             try:
-                if topic == RISK_RULES:
-                    rule = pb.RiskRule.FromString(record.value or b"")
+                if record.value is None:
+                    self._take_back(topic, (record.key or b"").decode(), record.offset)
+                elif topic == RISK_RULES:
+                    rule = pb.RiskRule.FromString(record.value)
                     self.rules = rules_with(self.rules, rule, record.offset)
                     self.on_rules({rule.rule_id})
                 else:
-                    message = pb.Control.FromString(record.value or b"")
+                    message = pb.Control.FromString(record.value)
                     self.control = control_with(self.control, message, record.offset)
                     self.on_control(message)
             except (DecodeError, BadRule, ValueError) as error:
                 self.refused["rule" if topic == RISK_RULES else "control"] += 1
                 log.error("refused %s offset=%d: %s", topic, record.offset, error)
+
+    def _take_back(self, topic: str, key: str, offset: int) -> None:
+        """A tombstone: what a compacted log no longer holds must not hold here either."""
+        if topic == RISK_RULES:
+            self.rules = rules_without(self.rules, key, offset)
+            self.on_rules({key.rpartition("@")[0]})
+        else:
+            self.control = control_without(self.control, key, offset)
+            self.on_control(pb.Control(scope=key))
 
 
 def _differs(before: Mark | None, after: Mark) -> bool:

@@ -131,6 +131,19 @@ def rules_with(rules: Rules, message: pb.RiskRule, offset: int) -> Rules:
     raise BadRule(f"{message.rule_id or 'rule'}: expected an instrument, a group or a collateral weight, was {kind}")
 
 
+def rules_without(rules: Rules, key: str, offset: int) -> Rules:
+    """`rules` after a record without a value: what `rule_id@effective_from` said is taken back. Raises `BadRule` for another key."""
+    name, _, at = key.rpartition("@")
+    kind, _, name = name.partition(":")
+    field = {"instrument": "instruments", "group": "groups", "weight": "weights"}.get(kind)
+    if field is None or not at.lstrip("-").isdecimal():
+        raise BadRule(f"key: expected 'instrument:venue:symbol@ms', 'group:name@ms' or 'weight:currency/asset@ms', was {key[:160]!r}")
+    dated = {held: tuple(pair for pair in pairs if held != name or pair[0] != int(at)) for held, pairs in getattr(rules, field).items()}
+    kept = {held: pairs for held, pairs in dated.items() if pairs}
+    found = msgspec.structs.replace(rules, **{field: kept}, offset=offset)
+    return msgspec.structs.replace(found, pairs={pair: held for pair, held in rules.pairs.items() if held in found.instruments})
+
+
 def _dated(rules: Mapping[str, tuple[tuple[int, T], ...]], name: str, at: int, rule: T) -> dict[str, tuple[tuple[int, T], ...]]:
     kept = tuple(pair for pair in rules.get(name, ()) if pair[0] != at)
     return {**rules, name: tuple(sorted((*kept, (at, rule)), key=lambda pair: pair[0]))}
@@ -246,4 +259,5 @@ def _optional(text: str, field: str) -> Decimal | None:
     return _number(text, field) if text else None
 
 
-__all__ = ["CALC_MODES", "FLAT", "PROGRESSIVE", "BadRule", "Bracket", "Group", "Instrument", "Rules", "Thresholds", "rules_with"]
+__all__ = ["CALC_MODES", "FLAT", "PROGRESSIVE", "BadRule", "Bracket", "Group", "Instrument", "Rules", "Thresholds", "rules_with",
+           "rules_without"]

@@ -156,6 +156,7 @@ def next_stale_ms(mark: Mark, now_ms: int, rule: Instrument | None, mark_stale_m
 def session_at(now_ms: int, sessions: tuple[tuple[int, int], ...]) -> tuple[int, int, bool]:
     """(opening, close before it, whether open): the current session's opening, or the next one's where closed; times in ms."""
     moments = _moments(now_ms, sessions)
+    moments.insert(0, (moments[0][0], moments[0][0]))  # sessions all week are one without another before it
     for (_, closed), (opened, closes) in itertools.pairwise(moments):
         if now_ms < closes:
             return opened, closed, now_ms >= opened

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from agents.risk.rules import BadRule, Group, Instrument, Rules, Thresholds, rules_with
+from agents.risk.rules import BadRule, Group, Instrument, Rules, Thresholds, rules_with, rules_without
 from schemas import engine_pb2 as pb
 
 
@@ -70,4 +70,10 @@ def control_with(control: Control, message: pb.Control, offset: int) -> Control:
     return Control(pauses, offset)
 
 
-__all__ = ["BadRule", "Control", "Group", "Instrument", "Mark", "Marks", "Rules", "Thresholds", "World", "control_with", "rules_with"]
+def control_without(control: Control, scope: str, offset: int) -> Control:
+    """`control` after a record without a value: compaction forgets the scope, so does who read it before."""
+    return Control({held: reason for held, reason in control.pauses.items() if held != scope}, offset)
+
+
+__all__ = ["BadRule", "Control", "Group", "Instrument", "Mark", "Marks", "Rules", "Thresholds", "World", "control_with", "control_without",
+           "rules_with", "rules_without"]

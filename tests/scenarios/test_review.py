@@ -1,16 +1,21 @@
 """Faults that a review found, each as the story that showed it: none of them may stop a worker, lose money or repeat an id."""
 
 from decimal import Decimal
+from typing import NamedTuple
 
 import pytest
 from msgspec.structs import replace
 
 from agents.risk.rules import Rules, rules_with
-from agents.risk.world import World
+from agents.risk.ticks import next_stale_ms, stale
+from agents.risk.world import Control, World
 from agents.verdict import check as judge
 from schemas import engine_pb2 as pb
 from schemas import names
 from schemas.keys import partition_of
+from streams.config import Config
+from streams.prices import Prices
+from streams.topics import CONTROL, RISK_RULES
 from tables import codec
 from tables.read import Unreadable, read
 from tables.rows import Fact, Margin, User
@@ -159,3 +164,36 @@ def test_only_breached_pools_are_reduced() -> None:
     found = judge(user, "a1", worlds.world(worlds.mark(worlds.BTC, "60000")), ["x"])
     assert found is not None
     assert [step.side for step in found.row.accounts["a1"].margin.plan if step.action == "close"] == ["LONG"]
+
+
+def test_an_instrument_open_all_week_has_an_age() -> None:
+    rule = worlds.btc_rule()
+    rule.instrument.sessions.add(open_minute=0, close_minute=10_080)
+    found = rules_with(Rules(), rule, 0).instrument(worlds.BTC, worlds.NOW)
+    fresh, old = (worlds.mark(worlds.BTC, "1", append_ms=worlds.NOW - age) for age in (1_000, 1_001))
+    assert [stale(one, worlds.NOW, found, 1_000) for one in (fresh, old)] == ["", "stale"]
+    assert next_stale_ms(fresh, worlds.NOW, found, 1_000) == worlds.NOW + 1
+
+
+class Setting(NamedTuple):
+    offset: int
+    key: bytes | None
+    value: bytes | None
+
+
+RULE = worlds.fx_rule()
+CONTROLS = [Setting(0, b"global", pb.Control(scope="global", action=pb.Control.PAUSE).SerializeToString()), Setting(1, b"global", None)]
+RULES = [Setting(0, f"{RULE.rule_id}@0".encode(), RULE.SerializeToString()), Setting(1, f"{RULE.rule_id}@0".encode(), None)]
+
+
+async def test_what_is_taken_back_holds_no_longer() -> None:
+    """After compaction and a restart neither the pause nor the rule would be there."""
+    prices, told = Prices(Config()), list[str]()
+    prices.on_rules, prices.on_control = told.extend, lambda message: told.append(message.scope)
+    prices._take_settings(CONTROL, CONTROLS)
+    prices._take_settings(RISK_RULES, RULES)
+    assert prices.control == Control({}, 1)
+    assert prices.rules == Rules(offset=1)
+    assert told == ["global", "global", RULE.rule_id, RULE.rule_id]
+    prices._take_settings(RISK_RULES, [Setting(2, b"\xff", None), Setting(3, b"much", None), Setting(4, None, None)])
+    assert prices.refused == {"rule": 3}
