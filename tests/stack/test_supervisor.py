@@ -10,10 +10,11 @@ from streams.stack import supervisor
 from streams.stack.supervisor import State, lines_to_paste, located
 
 
-@pytest.mark.parametrize("dsn", ["postgresql://a@127.0.0.1:1/b", "postgresql://a:p@h/b?sslmode=require&application_name=x", "host=h dbname=d"])
+@pytest.mark.parametrize("dsn", ["postgresql://a@127.0.0.1:1/b", "postgresql://a:p@h/b?sslmode=require&x=y", "host=h dbname=d"])
 def test_addresses_survive_a_shell(tmp_path: Path, dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     config = Config(data_dir=str(tmp_path / "my data"))
-    supervisor._save(config, State([], {"MARGINSTREAM_POSTGRES_DSN": dsn, "MARGINSTREAM_API_TOKEN": "", "MARGINSTREAM_DATA_DIR": config.data_dir}))
+    addresses = {"MARGINSTREAM_POSTGRES_DSN": dsn, "MARGINSTREAM_API_TOKEN": "", "MARGINSTREAM_DATA_DIR": config.data_dir}
+    supervisor._save(config, State([], addresses))
     script = 'set -a; source "$1"; printf "%s\\n" "$MARGINSTREAM_POSTGRES_DSN" "$MARGINSTREAM_API_TOKEN" "$MARGINSTREAM_DATA_DIR"'
     done = subprocess.run(["bash", "-c", script, "-", str(tmp_path / "my data" / "env")], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == (f"{dsn}\n\n{config.data_dir}\n", "")
@@ -29,5 +30,5 @@ def test_lines_to_paste_are_one_word_an_address() -> None:
 
 def test_plain_addresses_stay_plain(tmp_path: Path) -> None:
     config = Config(data_dir=str(tmp_path))
-    supervisor._save(config, State([], {"MARGINSTREAM_REDIS_URL": "redis://127.0.0.1:5/0", "MARGINSTREAM_WORKER_URLS": "http://a:1,http://b:2"}))
-    assert (tmp_path / "env").read_text() == "MARGINSTREAM_REDIS_URL=redis://127.0.0.1:5/0\nMARGINSTREAM_WORKER_URLS=http://a:1,http://b:2\n"
+    supervisor._save(config, State([], {"ONE": "redis://127.0.0.1:5/0", "TWO": "http://a:1,http://b:2"}))
+    assert (tmp_path / "env").read_text() == "ONE=redis://127.0.0.1:5/0\nTWO=http://a:1,http://b:2\n"
