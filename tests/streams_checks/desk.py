@@ -35,6 +35,7 @@ def rows_of(sources: tuple[str, ...]) -> Any:
     for part in found.parts.values():
         part.recovered = True
     found.losses, found.frozen, sent, halts = {}, False, [], []
+    found.folded = found.skipped = found.fold_s = 0
 
     async def send(topic: str, partition: int, records: Any) -> list[Any]:
         sent.append((topic, partition, records))
@@ -43,7 +44,7 @@ def rows_of(sources: tuple[str, ...]) -> Any:
     async def halt(error: BaseException) -> None:
         halts.append(error)
 
-    found.writer = SimpleNamespace(wake=asyncio.Event(), send=send, sent=sent)
+    found.writer = SimpleNamespace(wake=asyncio.Event(), send=send, sent=sent, pending=0)
     found.app = SimpleNamespace(consumer=SimpleNamespace(halt=halt, halts=halts))
     found.on_change = lambda key, state: None
     return found
