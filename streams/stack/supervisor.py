@@ -1,11 +1,15 @@
-"""The stack and the engine's processes in the background: up, down, status; what died is shown, nothing is restarted silently."""
+"""The stack and the engine's processes in the background: up, down, status; what died is shown, what was started again is counted."""
 
+import fcntl
+import os
 import shlex
 import shutil
 import sys
+import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -19,8 +23,6 @@ from streams.stack.redis import redis_cli, start_redis
 Say = Callable[[str], None]
 READY_S = 120.0
 ADDRESSES = ("kafka_bootstrap", "redis_url", "postgres_dsn")  # set in the environment: somebody else's server, not started here
-
-
 KEEPER = "keeper"
 PORTS_TRIED_MAX = 5
 
@@ -74,7 +76,8 @@ def changing(config: Config) -> Iterator[State]:
         try:
             yield state
         finally:
-            _save(config, state)
+            if state != load_state(config):
+                _save(config, state)
 
 
 @contextmanager
@@ -250,7 +253,8 @@ def down(config: Config, say: Say = print, forget: bool = False) -> None:
 def _stop_all(state: State) -> list[str]:
     """The keeper and producers of facts first, servers last."""
     names = []
-    for one in sorted(reversed(state.running), key=lambda one: one.name != KEEPER):
+    keeper = [one for one in state.running if one.name == KEEPER]
+    for one in keeper + [one for one in reversed(state.running) if one not in keeper]:
         if process.alive(one):
             names.append(one.name)
             process.stop(one)
