@@ -1,6 +1,7 @@
 """One canonical form of a user's state, so that a mirror is right exactly where the forms are equal."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import psycopg
 import redis
@@ -12,8 +13,16 @@ from streams.bridges.redis import cache_of
 from streams.topics import ACCOUNT_STATES
 
 Canonical = dict[str, str]  # a path such as "position/house/house:EURUSD/LONG" and its text
+_TORN_MAX = 10  # times a user that is being written is read again
 _CACHED = ("wallet_balance", "margin", "net_profit", "group", "leverage", "status", "is_active")
 _AMOUNTS = {"wallet_balance", "margin", "net_profit", "leverage"}
+
+
+class Told(NamedTuple):
+    """A state as its topic has it: time in ms and bytes."""
+
+    time_ms: int
+    value: bytes
 
 
 def canonical_state(state: UserState) -> Canonical:
@@ -62,16 +71,27 @@ def postgres_orders(dsn: str) -> dict[str, Canonical]:
 def redis_rows(url: str) -> dict[str, Canonical]:
     """By user, what Redis holds, in the form of `canonical_cache`."""
     client = redis.Redis.from_url(url, decode_responses=True, socket_timeout=5)
+    found: dict[str, Canonical] = {}
     try:
         users = [keys.user_of_config(key) for key in client.scan_iter(match=keys.CONFIG_PATTERN, count=1_000)]
-        pipe = client.pipeline(transaction=False)
-        for user in users:
-            pipe.hgetall(keys.config(user))
-            pipe.hget(keys.versions(user), ACCOUNT_STATES)
-        answers = pipe.execute()
+        for _ in range(_TORN_MAX):
+            found |= _whole(client, users)
+            users = [user for user in users if user not in found]
     finally:
         client.close()
-    return {user: _cache(answers[2 * at], answers[2 * at + 1] or "") for at, user in enumerate(users)}
+    return found
+
+
+def _whole(client: redis.Redis, users: Sequence[str]) -> dict[str, Canonical]:
+    """Those of the users that nobody wrote while they were read: version before and after are the same."""
+    pipe = client.pipeline(transaction=False)
+    for user in users:
+        pipe.hget(keys.versions(user), ACCOUNT_STATES)
+        pipe.hgetall(keys.config(user))
+        pipe.hget(keys.versions(user), ACCOUNT_STATES)
+    answers = pipe.execute()
+    read = zip(users, answers[::3], answers[1::3], answers[2::3], strict=True)
+    return {user: _cache(config, before or "") for user, before, config, after in read if before == after}
 
 
 def differences(expected: Mapping[str, Canonical], found: Mapping[str, Canonical]) -> list[str]:
@@ -85,6 +105,43 @@ def differences(expected: Mapping[str, Canonical], found: Mapping[str, Canonical
         lines += [f"{user} {path}: expected {ours.get(path, 'none')}, was {theirs.get(path, 'none')}"
                   for path in sorted(ours.keys() | theirs.keys()) if ours.get(path) != theirs.get(path)]
     return lines
+
+
+def at_versions(
+    told: Mapping[str, Sequence[Told]], found: Mapping[str, Canonical], until_ms: float, form: Callable[[bytes], Canonical]
+) -> list[str]:
+    """One line a difference between what a mirror holds and what its topic told at that very version.
+
+    `told`: by user, in the topic's order, read after `found`. What was told until `until_ms` must have arrived, in this or a newer version.
+    """
+    lines: list[str] = []
+    for user in sorted(told.keys() | found.keys()):
+        due = next((one for one in reversed(told.get(user, ())) if one.time_ms <= until_ms), None)
+        if user in told and user in found:
+            states = (form(one.value) for one in reversed(told[user]))
+            lines += _at_version(user, states, found[user], form(due.value)["version"] if due else "")
+        else:
+            lines += differences({user: {}} if due else {}, {user: {}} if user in found else {})
+    return lines
+
+
+def _at_version(user: str, states: Iterable[Canonical], theirs: Canonical, due: str) -> list[str]:
+    """`states`: what was told, the newest first; `due`: the version that must have arrived."""
+    version, newest = theirs["version"], ""
+    for state in states:
+        newest = newest or state["version"]
+        if state["version"] == version and _place(version) >= _place(due):
+            return differences({user: state}, {user: theirs})
+        if _place(state["version"]) < _place(version):
+            break
+    if _place(due) <= _place(version) <= _place(newest):
+        return []  # compaction took that version: a newer one is under way
+    return [f"{user} version: expected {due or 'none'} to {newest}, was {version or 'none'}"]
+
+
+def _place(version: str) -> tuple[int, ...]:
+    """Of "generation version" among versions; () is before all."""
+    return tuple(int(word) for word in version.split() if word.isdigit())
 
 
 def _select(connection: psycopg.Connection[tuple[object, ...]], table: str, where: str) -> Iterable[rows.Row]:

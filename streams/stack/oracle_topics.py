@@ -10,8 +10,9 @@ from streams.stack.oracle import Seen
 
 
 def partitions(config: Config, names: Iterable[str]) -> list[TopicPartition]:
-    """Every partition of the topics."""
-    return [TopicPartition(name, number) for name in names for number in range(topics.BY_NAME[name].partitions or config.partitions)]
+    """Every partition of the topics; a changelog has as many as the users' topics."""
+    counts = {name: topics.BY_NAME[name].partitions if name in topics.BY_NAME else None for name in names}
+    return [TopicPartition(name, number) for name, count in counts.items() for number in range(count or config.partitions)]
 
 
 async def read_topics(config: Config, names: Iterable[str]) -> dict[str, list[Seen]]:

@@ -1,36 +1,58 @@
 """The self-check: rows = oracle = Redis = Postgres, and every verdict once and re-derived from its stamp."""
 
 import asyncio
+import math
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from decimal import Decimal
+from typing import NamedTuple
 
 import psycopg
 import redis
 
-from schemas.engine_pb2 import AccountState, Liquidation, MarginCall, OrdersState, UserState
+from schemas.engine_pb2 import AccountState, DeadLetter, Liquidation, MarginCall, OrdersState, UserState
 from schemas.money import say_short
 from streams import topics
 from streams.bridges import compare
 from streams.config import Config
 from streams.stack.oracle import Expected, Oracle, Seen
 from streams.stack.oracle_lag import quiet
+from streams.stack.oracle_rows import Row, read_rows, rests_on
 from streams.stack.oracle_topics import read_topics
 from streams.stack.oracle_verdicts import rederived
 
 FACTS = topics.ACCOUNT_SOURCES
-_READ = (*FACTS, topics.LIQUIDATIONS, topics.MARGIN_CALLS, topics.ACCOUNT_STATES, topics.ORDER_STATES, topics.RISK_RULES, topics.CONTROL)
+_TOLD = (topics.LIQUIDATIONS, topics.MARGIN_CALLS, topics.ACCOUNT_STATES, topics.ORDER_STATES)
+_WORLD = (topics.RISK_RULES, topics.CONTROL)
+_READ = (*FACTS, *_TOLD, *_WORLD, topics.DEAD_LETTERS)
 _WAIT_S = 60.0
 _ATTEMPTS = 4
+_LAG_S_MAX = 30.0  # what was there when a check began must have arrived by then
+_PAUSE_S = 2.0
+
+
+class Checked(NamedTuple):
+    """Lines of what differs, and of what was still under way when the check ended."""
+
+    differs: list[str]
+    moving: list[str]
+
+
+class Held(NamedTuple):
+    """What there is beside the topics: mirrors by name (or why one does not answer), rows, and until when (ms) all must have arrived."""
+
+    mirrors: Mapping[str, dict[str, compare.Canonical] | str]
+    rows: Mapping[str, Row]
+    until_ms: float
 
 
 def self_check(config: Config, user: str | None = None) -> list[str]:
     """What differs, a line each; empty = all agree. Waits up to a minute for quiet; what still moves then is a difference itself."""
-    return asyncio.run(_check(config, user))
+    return asyncio.run(_check_quiet(config, user))
 
 
-async def _check(config: Config, user: str | None) -> list[str]:
+async def _check_quiet(config: Config, user: str | None) -> list[str]:
     deadline = time.monotonic() + _WAIT_S
     lines: list[str] = []
     for _ in range(_ATTEMPTS):
@@ -40,30 +62,84 @@ async def _check(config: Config, user: str | None) -> list[str]:
         # A mark that goes stale while we read moves accounts to `unknown`: what differs must differ again when all is quiet.
         if not lines or time.monotonic() > deadline:
             return lines
-        await asyncio.sleep(2.0)
+        await asyncio.sleep(_PAUSE_S)
     return lines
 
 
+def check(config: Config, user: str | None = None) -> Checked:
+    """The same while facts flow: each row at its own fences, each mirror at its own version."""
+    return asyncio.run(settle(lambda until_ms: _look(config, user, until_ms)))
+
+
+async def settle(look: Callable[[float], Awaitable[list[str]]], pause_s: float = _PAUSE_S, lag_s_max: float = _LAG_S_MAX) -> Checked:
+    """Looks again until all that was there at the first look (ms) agrees; a difference is what every look found until the bound of lag."""
+    until_ms, began = time.time() * 1000, time.monotonic()
+    lines = await look(until_ms)
+    lasting = set(map(_subject, lines))
+    while lasting and time.monotonic() - began < lag_s_max:
+        await asyncio.sleep(pause_s)
+        lines = await look(until_ms)
+        lasting &= set(map(_subject, lines))
+    return Checked([line for line in lines if _subject(line) in lasting], [line for line in lines if _subject(line) not in lasting])
+
+
+def _subject(line: str) -> str:
+    return line.partition(": expected")[0]
+
+
+async def _look(config: Config, user: str | None, until_ms: float) -> list[str]:
+    """Read in this order: whatever a mirror or row holds, and whatever a verdict rests on, is then in what is read after it."""
+    mirrors = _mirrors(config)
+    rows = await read_rows(config)
+    told = await read_topics(config, _TOLD)
+    facts = await read_topics(config, (*FACTS, *_WORLD))
+    letters = await read_topics(config, (topics.DEAD_LETTERS,))
+    shown = {name: compare.canonical_state(row.state) for name, row in rows.items()}
+    return _compare(config, {**told, **facts, **letters}, Held({"row": shown, **mirrors}, rows, until_ms), user)
+
+
 def compare_all(config: Config, read: Mapping[str, list[Seen]], user: str | None = None) -> list[str]:
-    """The differences between what was read of the topics, the oracle, Redis and Postgres."""
+    """The differences between what was read of the topics, the oracle, Redis and Postgres, where nothing moves."""
+    rows = {one.user: Row(UserState.FromString(one.value), {}) for one in read[topics.ACCOUNT_STATES]}
+    return _compare(config, read, Held(_mirrors(config), rows, math.inf), user)
+
+
+def _compare(config: Config, read: Mapping[str, list[Seen]], held: Held, user: str | None) -> list[str]:
+    readable = _readable(read)
     if user:
-        read = {name: [one for one in records if one.user == user or name in (topics.RISK_RULES, topics.CONTROL)]
-                for name, records in read.items()}
-    states = {one.user: UserState.FromString(one.value) for one in read[topics.ACCOUNT_STATES]}
-    orders = {one.user: OrdersState.FromString(one.value) for one in read[topics.ORDER_STATES]}
-    return [*_against_oracle(read, states), *repeated(read[topics.MARGIN_CALLS] + read[topics.LIQUIDATIONS]),
-            *_against_mirrors(config, states, orders, user), *rederived(config, read)]
+        if not any(one.user == user for records in read.values() for one in records):
+            return [f"row of {user}: expected one, was none"]
+        readable, read = _of_user(readable, user), _of_user(read, user)
+        rows = {name: row for name, row in held.rows.items() if name == user}
+        mirrors = {name: {one: form for one, form in found.items() if one == user} if isinstance(found, dict) else found
+                   for name, found in held.mirrors.items()}
+        held = Held(mirrors, rows, held.until_ms)
+    return [*_against_oracle(readable, held), *repeated(read[topics.MARGIN_CALLS] + read[topics.LIQUIDATIONS]),
+            *_against_mirrors(read, held), *rederived(config, read)]
 
 
-def _against_oracle(read: Mapping[str, list[Seen]], states: Mapping[str, UserState]) -> list[str]:
+def _of_user(read: Mapping[str, list[Seen]], user: str) -> dict[str, list[Seen]]:
+    return {name: [one for one in records if one.user == user or name in _WORLD] for name, records in read.items()}
+
+
+def _readable(read: Mapping[str, list[Seen]]) -> dict[str, list[Seen]]:
+    """What is no dead letter: a refused record must have changed no balance and no position."""
+    refused = {(letter.topic, letter.partition, letter.offset)
+               for letter in (DeadLetter.FromString(one.value) for one in read.get(topics.DEAD_LETTERS, ()))}
+    return {name: [one for one in records if (name, one.partition, one.offset) not in refused] for name, records in read.items()}
+
+
+def _against_oracle(read: Mapping[str, list[Seen]], held: Held) -> list[str]:
     oracle = Oracle()
     for name in (*FACTS, topics.LIQUIDATIONS):
         for record in read[name]:
-            oracle.take(record)
-    expected = oracle.expected()
-    lines = [f"row of {user}: expected none, was one" for user in sorted(states.keys() - expected.keys())]
+            if record.timestamp <= held.until_ms or rests_on(held.rows.get(record.user), record):
+                oracle.take(record)
+    expected, rows = oracle.expected(), held.rows
+    # A refused fact alone makes a row that holds its quarantine and no account.
+    lines = [f"row of {user}: expected none, was one" for user in sorted(rows.keys() - expected.keys()) if rows[user].state.accounts]
     for user, accounts in sorted(expected.items()):
-        found = {name: state_of(account) for name, account in states[user].accounts.items()} if user in states else {}
+        found = {name: state_of(account) for name, account in rows[user].state.accounts.items()} if user in rows else {}
         lines += [f"row of {user}/{name} {line}" for name in sorted(accounts.keys() | found.keys())
                   for line in account_differences(accounts.get(name), found.get(name))]
     return lines + oracle.doubts()
@@ -112,26 +188,41 @@ def repeated(verdicts: Iterable[Seen]) -> list[str]:
     return lines
 
 
-def _against_mirrors(config: Config, states: Mapping[str, UserState], orders: Mapping[str, OrdersState], user: str | None) -> list[str]:
-    rows = {name: compare.canonical_state(state) for name, state in states.items()}
-    open_orders = {name: compare.canonical_orders(state) for name, state in orders.items()}
-    cached = {name: compare.canonical_cache(state) for name, state in states.items()}
-    return [
-        *_against("postgres", rows, lambda: compare.postgres_rows(config.postgres_dsn), user),
-        *_against("postgres orders", open_orders, lambda: compare.postgres_orders(config.postgres_dsn), user),
-        *_against("redis", cached, lambda: compare.redis_rows(config.redis_url), user),
-    ]
+def _mirrors(config: Config) -> dict[str, dict[str, compare.Canonical] | str]:
+    """What each mirror holds; one that does not answer is a difference."""
+    readers: dict[str, Callable[[], dict[str, compare.Canonical]]] = {
+        "postgres": lambda: compare.postgres_rows(config.postgres_dsn),
+        "postgres orders": lambda: compare.postgres_orders(config.postgres_dsn),
+        "redis": lambda: compare.redis_rows(config.redis_url),
+    }
+    found: dict[str, dict[str, compare.Canonical] | str] = {}
+    for name, read in readers.items():
+        try:
+            found[name] = read()
+        except (psycopg.Error, redis.RedisError) as error:
+            found[name] = f"{name}: expected an answer, was {error!r}"
+    return found
 
 
-def _against(
-    mirror: str, expected: dict[str, compare.Canonical], read: Callable[[], dict[str, compare.Canonical]], user: str | None
-) -> list[str]:
-    """The differences of one mirror; one that does not answer is a difference."""
-    try:
-        found = {name: row for name, row in read().items() if not user or name == user}
-    except (psycopg.Error, redis.RedisError) as error:
-        return [f"{mirror}: expected an answer, was {error!r}"]
-    return [f"{mirror}: {line}" for line in compare.differences(expected, found)]
+def _against_mirrors(read: Mapping[str, list[Seen]], held: Held) -> list[str]:
+    told: dict[str, dict[str, list[compare.Told]]] = {name: defaultdict(list) for name in (topics.ACCOUNT_STATES, topics.ORDER_STATES)}
+    for topic, of in told.items():
+        for record in read[topic]:
+            of[record.user].append(compare.Told(record.timestamp, record.value))
+    lines: list[str] = []
+    for name, found in held.mirrors.items():
+        topic, form = _FORMS[name]
+        lines += [found] if isinstance(found, str) else [
+            f"{name}: {line}" for line in compare.at_versions(told[topic], found, held.until_ms, form)]
+    return lines
+
+
+_FORMS: dict[str, tuple[str, Callable[[bytes], compare.Canonical]]] = {
+    "row": (topics.ACCOUNT_STATES, lambda value: compare.canonical_state(UserState.FromString(value))),
+    "postgres": (topics.ACCOUNT_STATES, lambda value: compare.canonical_state(UserState.FromString(value))),
+    "postgres orders": (topics.ORDER_STATES, lambda value: compare.canonical_orders(OrdersState.FromString(value))),
+    "redis": (topics.ACCOUNT_STATES, lambda value: compare.canonical_cache(UserState.FromString(value))),
+}
 
 
 def summary(config: Config) -> dict[str, int]:
