@@ -66,7 +66,9 @@ def ended(draft: Draft, account_id: str) -> None:
 
 
 def gone(version: Version | None, updated_ms: int, meta: EventMeta) -> bool:
-    """Whether something a snapshot did not mention is older than the moment it was asked for."""
+    """Whether something a snapshot did not mention is older than the moment it was asked for: by time, and not received after it."""
+    if version and version[:3] > version_of(meta)[:3]:
+        return False
     return ((version.time_ms if version else 0) or updated_ms) < meta.snapshot_end.as_of_ms
 
 

@@ -51,3 +51,21 @@ def test_half_a_frame_before_a_reconnect_is_judged_at_its_snapshot() -> None:
     assert settling_deadline(row, POLICY) is None
     again, steps = fold_all(SOON[::-1], row)
     assert again.accounts[VENUE].frames == ()
+
+
+@pytest.mark.parametrize(
+    ("seq", "time_ms", "stays"),
+    [
+        (12, 120, True),
+        (12, 50, True),  # received after the request left: a venue clock behind the asker's does not take it away
+        (9, 50, False),
+        (9, 120, True),
+        (5, 50, False),
+        (5, 120, True),  # in doubt it stays: the next snapshot tells
+    ],
+)
+def test_a_snapshot_takes_away_only_what_is_older_by_every_measure(seq: int, time_ms: int, stays: bool) -> None:
+    asked = end(names.POSITION_UPDATES, 9, 0, 100)
+    row, steps = fold_all([position("3", meta(seq, transaction_time_ms=time_ms)), asked])
+    assert bool(row.accounts[VENUE].positions) is stays
+    assert anomalies(steps) == ([] if stays else ["position_vanished"])
