@@ -30,11 +30,12 @@ async def start(state: WorkerView, host: str, port: int, token: str) -> Runner:
 
 
 def _authorised(token: str) -> Middleware:
-    expected = f"Bearer {token}".encode()
+    expected = token.encode()
 
     @web.middleware
     async def authorised(request: web.Request, handler: Handler) -> web.StreamResponse:
-        given = request.headers.get("Authorization", "").encode(errors="surrogateescape")
+        scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+        given = credentials.strip().encode(errors="surrogateescape") if scheme.lower() == "bearer" else b""
         is_open = request.path in _OPEN and request.method in {"GET", "HEAD"}
         if token and not is_open and not hmac.compare_digest(given, expected):
             refused = refusal(401, "unauthorized", "expected the header Authorization: Bearer with the worker's token")

@@ -9,6 +9,7 @@ import pytest
 
 from streams.web.rows import TABLES
 from tests.web.asking import Asked, error_of, get, known, one, serving
+from tests.web.views import FakeView, trader
 
 ROWS: dict[str, dict[str, object]] = {
     "balances": {"accounts": {"house": {"USD": {"wallet_balance": "1000.50", "updated_ms": 5}}}},
@@ -64,6 +65,37 @@ def test_whole_account_shows_held_facts_as_a_count() -> None:
     assert found["sequences"] == {"vault": {"next": 4, "held": 1, "gap_since_ms": 9}}
     assert "recent_ids" not in found
     assert "recent_fills" not in found["accounts"]["house"]  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("said", ["live:a%2Fb%25", "live%3Aa%2fb%25", "a%2Fb%25"])
+def test_a_user_in_a_url_is_decoded_once(said: str) -> None:
+    view = FakeView("worker-0", trader("live:a/b%"))
+    assert one(view, f"/inspect/balances/{said}")[1]["user"] == "live:a/b%"
+
+
+@pytest.mark.parametrize("path", ["/inspect", "/inspect/balances", "/inspect/balances/live:123", "/metrics", "/health", "/readyz"])
+def test_head_is_get_without_a_body(path: str) -> None:
+    async def ask() -> tuple[int, bytes, int]:
+        async with serving(known()) as (runner,), aiohttp.ClientSession() as session:
+            whole = await session.get(runner.url + path)
+            async with session.head(runner.url + path) as response:
+                return response.status, await response.read(), int(response.headers["Content-Length"]) - len(await whole.read())
+
+    status, body, difference = asyncio.run(ask())
+    assert (status, body) == (200, b"")
+    assert abs(difference) < 100  # a metric may have moved between the two
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("path", ["/inspect", "/inspect/balances", "/inspect/balances/live:123", "/metrics", "/readyz",
+                                  "/api/market/portfolio/status"])
+def test_nothing_here_is_written(method: str, path: str) -> None:
+    async def ask() -> Asked:
+        async with (serving(known()) as (runner,), aiohttp.ClientSession() as session,
+                    session.request(method, runner.url + path, data=b"{}") as response):
+            return response.status, orjson.loads(await response.read())
+
+    assert error_of(asyncio.run(ask())) == (405, "method_not_allowed", None)
 
 
 def test_untyped_id_gets_the_default_type() -> None:
@@ -144,7 +176,8 @@ def test_metrics_in_text_format() -> None:
         assert f"# HELP {name} " in text
 
 
-TOKENS = [("", 401), ("Bearer wrong", 401), ("Bearer sécret", 401), ("sesame", 401), ("Basic sesame", 401), ("Bearer sesame", 200)]
+TOKENS = [("", 401), ("Bearer wrong", 401), ("Bearer sécret", 401), ("sesame", 401), ("Basic sesame", 401),
+          ("Bearer", 401), ("Bearer ", 401), ("Bearer sesame2", 401), ("Bearer Sesame", 401), ("Bearer sesame", 200), ("bearer  sesame", 200)]
 
 
 @pytest.mark.parametrize(("given", "expected"), TOKENS)
