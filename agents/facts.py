@@ -11,9 +11,10 @@ from tables.policy import Policy
 from tables.read import Unreadable, read, refuse
 from tables.rows import Fact, Folded, Orders, Output, User
 
+_TOO_LARGE = "row: expected to stay below the limit, would pass it"
 log = logging.getLogger(__name__)
 CheckDue = Callable[[str, str, str], None]  # user, account, cause
-Fits = Callable[[bytes, int, Any], bool]  # key, partition, record: whether its row stays below the limit
+Fits = Callable[[Any, Any, Any], bool]  # record, row before, row after: whether that may be kept
 
 
 class Reading(NamedTuple):
@@ -27,8 +28,8 @@ class Reading(NamedTuple):
 class Facts:
     """Steps of both ledgers; each record of a bundle is read once."""
 
-    def __init__(self, reading: Reading, check_due: CheckDue, fits: Fits) -> None:
-        self.reading, self.check_due, self.fits = reading, check_due, fits
+    def __init__(self, reading: Reading, check_due: CheckDue, fits: Fits, orders_fit: Fits | None = None) -> None:
+        self.reading, self.check_due, self.fits, self.orders_fit = reading, check_due, fits, orders_fit or fits
         self.dead_letters: dict[str, int] = {}
         self.venue_margin_calls = 0
         self._partition_of = lru_cache(maxsize=200_000)(partition_of)
@@ -50,11 +51,11 @@ class Facts:
     def account_step(self, row: User | None, record: Any) -> tuple[User | None, Iterable[Output]]:
         """Fold a record into `accounts`; an unreadable one is a dead letter and a quarantine."""
         found = self._read[record.offset]
-        if isinstance(found, Fact) and not self.fits(record.key, record.partition, record):
-            found = refuse(record, record.topic, found.user, "", "row: expected to stay below the limit, would pass it")
         if isinstance(found, Unreadable):
             return self._reject(row, record, found)
         folded = accounts.fold(row, found, self.reading.policy)
+        if folded.row is not row and not self.fits(record, row, folded.row):
+            return self._reject(row, record, refuse(record, record.topic, found.user, "", _TOO_LARGE))
         self._after(found, folded)
         return _user(folded), folded.outputs
 
@@ -64,6 +65,9 @@ class Facts:
         if isinstance(found, Unreadable):
             return row, ()
         folded = orders.fold_orders(row, found, self.reading.policy)
+        if folded.row is not row and not self.orders_fit(record, row, folded.row):
+            self.dead_letters[record.topic] = self.dead_letters.get(record.topic, 0) + 1
+            return row, (refuse(record, record.topic, found.user, "", f"orders: {_TOO_LARGE}").dead_letter,)
         assert isinstance(folded.row, Orders)
         return folded.row, folded.outputs
 

@@ -31,7 +31,7 @@ def create_app(config: Config) -> Any:
     accounts, orders = (Ledger(app, plan) for plan in plans(config))
     prices = Prices(config)
     checks = Checks(config, Room(accounts, orders, prices, policy))
-    facts = Facts(Reading(config.partitions, config.default_user_type, policy), checks.due, accounts.fits)
+    facts = Facts(Reading(config.partitions, config.default_user_type, policy), checks.due, accounts.fits, orders.fits)
     for topic in ACCOUNT_SOURCES:
         _add_agent(app, topic, config.partitions, (facts, accounts, orders))
     app.services_first = [prices, checks, Outside(config, View(config, app, (accounts, orders), checks), facts)]

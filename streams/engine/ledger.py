@@ -20,6 +20,7 @@ from streams.engine.writer import GroupWriter
 
 Step = Callable[[Any, Any], tuple[Any, Iterable[OutputLike]]]
 BACKLOG_MAX = 20_000  # records folded and not yet flushed
+OUTBOX_BYTES_MAX = 131_072  # of one row: state, outbox and what one more bundle or check adds travel as one record
 
 
 class Plan(NamedTuple):
@@ -40,6 +41,7 @@ class Ledger(Table[bytes, bytes]):
     """Rows of the owned partitions, by the source's key (bytes)."""
 
     app: Any  # Faust's own type does not know our transport
+    heavy = False  # some row's outbox is large: nothing more is folded before the next group has taken it
 
     def __init__(self, app: Any, plan: Plan) -> None:
         self.plan = plan
@@ -63,7 +65,7 @@ class Ledger(Table[bytes, bytes]):
 
     async def admit(self, bundle: Bundle) -> None:
         """Look into holes of the offsets before a bundle is folded; a record in one stops the worker. Waits while too much is unflushed."""
-        while self.writer.pending > BACKLOG_MAX and not self.should_stop:
+        while (self.writer.pending > BACKLOG_MAX or self.heavy) and not self.should_stop:
             self.writer.room.clear()
             await self.writer.room.wait()
         part = self.parts.get(bundle.partition)
@@ -102,6 +104,7 @@ class Ledger(Table[bytes, bytes]):
             old = row.state
             state, outputs = step(old, record)
             row.positions[source] = record.offset + 1
+            row.size += 2 * len(record.value or b"")
             self._change(part, key, row, (state, outputs))
         part.position[source] = max(bundle.offset + 1, part.position[source] or 0)
         self.folded += len(bundle.records)
@@ -121,7 +124,10 @@ class Ledger(Table[bytes, bytes]):
     def _change(self, part: Partition, key: bytes, row: Row, result: tuple[Any, Iterable[OutputLike]]) -> None:
         state, outputs = result
         changed = state is not row.state
-        row.outbox.extend(outputs)
+        for output in outputs:
+            row.outbox.append(output)
+            row.waiting += len(output.value)
+        self.heavy = self.heavy or row.waiting > OUTBOX_BYTES_MAX
         if changed:
             row.state = state
         if changed or row.outbox:
@@ -145,12 +151,20 @@ class Ledger(Table[bytes, bytes]):
             raise RuntimeError(f"{self.plan.name}[{number}]: expected an owned and recovered partition")
         return part
 
-    def fits(self, key: bytes, partition: int, record: Any) -> bool:
-        """Whether the record surely leaves its row below the limit; twice its size is an upper bound of what it can add."""
-        part = self.parts.get(partition)
-        row = part.rows.get(key) if part else None
+    def fits(self, record: Any, before: Any, after: Any) -> bool:
+        """Whether the record leaves its row below the limit, or no larger than it was: what shrinks a full row must be taken.
+
+        Twice its own size is an upper bound of what a record adds; only where that is too much is the state measured.
+        """
+        part = self.parts.get(record.partition)
+        row = part.rows.get(record.key) if part else None
         size = row.size if isinstance(row, Row) else len(row or b"")
-        return size + 2 * len(record.value or b"") <= self.plan.row_bytes_max
+        if size + 2 * len(record.value or b"") <= self.plan.row_bytes_max:
+            return True
+        grown = len(self.plan.dump(after))
+        if isinstance(row, Row):
+            row.size = grown
+        return grown <= self.plan.row_bytes_max or (before is not None and grown <= len(self.plan.dump(before)))
 
     # ---- reading
 

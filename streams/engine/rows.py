@@ -26,13 +26,14 @@ class OutputLike(Protocol):
 class Row:
     """State (None: not born), positions (last applied offset + 1 by source index), outputs not known to be delivered."""
 
-    __slots__ = ("outbox", "positions", "size", "state")
+    __slots__ = ("outbox", "positions", "size", "state", "waiting")
 
     def __init__(self, state: Any, positions: list[int]) -> None:
         self.state = state
         self.positions = positions
         self.outbox: list[OutputLike] = []
-        self.size = 0  # bytes when last encoded
+        self.size = 0  # bytes when last encoded, and an upper bound of what was added since
+        self.waiting = 0  # bytes in the outbox
 
 
 class Codec:

@@ -15,6 +15,9 @@ from faust.types import TP
 TRANSPORTS.aliases["safe"] = f"{__name__}:Transport"
 
 
+BUNDLE_BYTES_MAX = 131_072
+
+
 class Bundle(NamedTuple):
     """Consecutive records of one partition, handed to the agent as one message."""
 
@@ -26,6 +29,20 @@ class Bundle(NamedTuple):
     def offset(self) -> int:
         """Offset of the last record."""
         return int(self.records[-1].offset)
+
+
+def cut(rows: list[Any], most: int, bytes_most: int) -> list[list[Any]]:
+    """Consecutive parts of at most so many records and bytes, a larger record alone: outputs of a bundle may all be of one row."""
+    found: list[list[Any]] = []
+    left = 0
+    for row in rows:
+        size = len(row.key or b"") + len(row.value or b"")
+        if not found or len(found[-1]) == most or size > left:
+            found.append([])
+            left = bytes_most
+        found[-1].append(row)
+        left -= size
+    return found
 
 
 class Buffer(ProducerBuffer):
@@ -141,8 +158,7 @@ class Consumer(driver.Consumer):
     def _bundle(self, tp: TP, rows: list[Any]) -> list[Any]:
         if tp.topic not in self.transport.bundled:
             return rows
-        size = self.transport.bundle_records_max
-        return [Bundle(tp.topic, tp.partition, rows[i : i + size]) for i in range(0, len(rows), size)]
+        return [Bundle(tp.topic, tp.partition, part) for part in cut(rows, self.transport.bundle_records_max, BUNDLE_BYTES_MAX)]
 
     def _to_message(self, tp: TP, record: Any) -> Any:
         if not isinstance(record, Bundle):

@@ -68,7 +68,7 @@ class GroupWriter:
         """Write every changed row and then its outputs; returns when the broker has acknowledged both."""
         async with self._lock:
             self.wake.clear()
-            self.pending = 0
+            self.pending, self.ledger.heavy = 0, False
             self.room.set()
             changed = {number: part for number, part in self.ledger.parts.items() if part.dirty and part.recovered}
             if not changed:
@@ -95,7 +95,7 @@ class GroupWriter:
             data, state = self.ledger.codec.encode(row, part.epoch)
             records.append((key, data))
             self.route(key, number, state, (row.outbox, outputs))
-            row.outbox = []
+            row.outbox, row.waiting = [], 0
         self.rows_written += len(dirty)
         return records
 
@@ -104,7 +104,7 @@ class GroupWriter:
         outbox, outputs = into
         for output in outbox:
             outputs[output.topic, number].append((key, output.value))
-        if state and key != STRAY:
+        if state and key != STRAY and self.ledger.plan.states:
             outputs[self.ledger.plan.states, number].append((key, state))
 
     async def write_rows(self, number: int, part: Partition, records: Records) -> None:

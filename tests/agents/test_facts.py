@@ -6,10 +6,11 @@ from typing import NamedTuple
 from agents.facts import Facts, Reading
 from schemas import engine_pb2 as pb
 from schemas import names
+from schemas import user_data_pb2 as ud
 from schemas.keys import partition_of
 from streams.engine.transport import Bundle
 from tables.policy import Policy
-from tables.rows import User
+from tables.rows import Orders, User
 
 KEY = b"live:1"
 HOME = partition_of(KEY, 4)
@@ -76,3 +77,15 @@ def test_a_row_that_would_pass_its_limit_refuses_the_fact() -> None:
     assert "house" not in row.accounts or not row.accounts["house"].balances
     assert names.TRANSACTIONS not in topics
     assert "limit" in pb.DeadLetter.FromString(letters[0]).error
+
+
+def test_orders_that_would_outgrow_their_row_are_dead_letters_and_the_account_goes_on() -> None:
+    step = Facts(Reading(4, "live", Policy()), lambda *_: None, lambda *_: True, lambda record, before, after: before is not None)
+    meta = ud.EventMeta(user_id="live:1", account_id="bn", exchange=ud.BINANCE_USDM, receive_seq=1)
+    order = ud.UserDataOrderUpdateEvent(meta=meta, symbol="BTCUSDT", order_id="1", status=ud.NEW, orig_qty="1")
+    record = Record(0, order.SerializeToString(), topic=names.ORDER_UPDATES)
+    step.read(Bundle(names.ORDER_UPDATES, HOME, [record]))
+    row, outputs = step.order_step(None, record)
+    assert row is None
+    assert [pb.DeadLetter.FromString(output.value).offset for output in outputs] == [0]
+    assert step.order_step(Orders("live:1"), record)[0] is not None

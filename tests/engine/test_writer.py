@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from schemas import engine_pb2 as pb
-from streams.engine.ledger import Ledger
+from streams.engine.ledger import OUTBOX_BYTES_MAX, Ledger
 from streams.engine.rows import SENT, STRAY, Codec, Partition, Row
-from streams.engine.transport import Bundle
+from streams.engine.transport import Bundle, cut
 from streams.engine.writer import Fenced, GroupWriter
 from tables.rows import Output
 from tests.engine.records import Record
@@ -61,7 +61,7 @@ def wallet(producer: FakeProducer) -> Any:
     ledger: Any = Ledger.__new__(Ledger)
     consumer = SimpleNamespace(halted=None)
     ledger.app = SimpleNamespace(producer=SimpleNamespace(_producer=producer), consumer=consumer)
-    ledger.plan = SimpleNamespace(name="wallets", states="states", row_bytes_max=100)
+    ledger.plan = SimpleNamespace(name="wallets", states="states", row_bytes_max=100, dump=lambda state: str(state).encode())
     ledger.changelog_topic = SimpleNamespace(get_topic_name=lambda: CHANGELOG)
     ledger._changelog_topic = ledger.changelog_topic
     ledger.codec = Codec(1, lambda state: str(state).encode(), lambda data: Decimal(data.decode()))
@@ -175,9 +175,43 @@ def test_rows_are_kept_over_a_rebalance_only_where_all_were_written(clean: bool,
 
 def test_a_row_above_the_limit_takes_nothing_more() -> None:
     ledger = wallet(FakeProducer())
-    ledger.parts[0].rows[b"a"] = b"x" * 80
-    assert ledger.fits(b"a", 0, Record(0, b"a", b"y" * 10))
-    assert not ledger.fits(b"a", 0, Record(0, b"a", b"y" * 11))
+    ledger.parts[0].rows[b"a"] = Row(Decimal(1), [1])
+    ledger.parts[0].rows[b"a"].size = 80
+    small, large = (SimpleNamespace(key=b"a", partition=0, value=b"y" * size) for size in (10, 11))
+    assert ledger.fits(small, "", "y" * 999)  # twice its size is an upper bound: nothing is measured
+    assert not ledger.fits(large, "y" * 100, "y" * 101)
+    assert ledger.fits(large, "y" * 102, "y" * 101)  # it shrinks: what ends a gap or an order must be taken
+    assert ledger.fits(large, None, "y" * 100)
+
+
+async def test_a_row_with_a_large_outbox_is_written_before_more_is_folded() -> None:
+    producer = FakeProducer()
+    ledger = wallet(producer)
+    ledger._stopped = ledger._crashed = SimpleNamespace(is_set=lambda: False)
+    large: list[Output] = [Output("out", b"x" * (OUTBOX_BYTES_MAX // 2))]
+    bundles = [Bundle("facts", 0, [Record(at, b"a", b"1")]) for at in range(4)]
+
+    async def drain() -> None:
+        for bundle in bundles:
+            await ledger.admit(bundle)
+            ledger.fold(bundle, lambda state, _: ((state or Decimal(0)) + 1, large), lambda record: record.key)
+
+    draining = asyncio.create_task(drain())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert (ledger.heavy, ledger.parts[0].rows[b"a"].state) == (True, Decimal(3))
+    await ledger.flush()
+    await draining
+    assert (ledger.heavy, ledger.parts[0].rows[b"a"].state) == (False, Decimal(4))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "parts"),
+    [([], []), ([1, 1, 1], [[1, 1, 1]]), ([1] * 5, [[1] * 4, [1]]), ([6, 4, 1], [[6, 4], [1]]), ([3, 99, 3], [[3], [99], [3]])],
+)
+def test_bundles_are_cut_by_records_and_bytes(sizes: list[int], parts: list[list[int]]) -> None:
+    found = cut([SimpleNamespace(key=b"", value=b"x" * size) for size in sizes], 4, 10)
+    assert [[len(record.value) for record in part] for part in found] == parts
 
 
 async def test_an_idle_owner_notices_a_foreign_write() -> None:
