@@ -2,19 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 import msgspec
 import pytest
+from aiokafka.errors import KafkaConnectionError
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, Producer, TopicPartition
 
 from schemas.engine_pb2 import DeadLetter, UserState
 from streams import topics
 from streams.bridges import postgres
 from streams.bridges import redis as redis_bridge
-from streams.bridges.consume import Status
-from streams.bridges.letters import LeftOut, letter_of
+from streams.bridges.consume import Batch, Mirror, Status, consume
+from streams.bridges.letters import LeftOut, Letters, letter_of
 from streams.config import Config
 from tests.bridges.facts import Sent
 from tests.bridges.test_outage import WAIT_S, config, in_postgres, in_redis, send, states_of
@@ -85,3 +86,29 @@ def test_a_letter_stays_small_and_needs_no_key() -> None:
     record = Sent("account-states", None, b"x" * 1_000_000, offset=7)
     found = DeadLetter.FromString(letter_of("redis", LeftOut(record, ValueError("y" * 10_000))))
     assert (found.key, len(found.value), len(found.error), found.offset, found.time_ms) == (b"", 65_536, 500, 7, record.timestamp)
+
+
+async def test_offsets_wait_for_the_letters(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, kept = f"live:{config.app_id}".encode(), Letters.send
+    where = await asyncio.to_thread(poison, config, key, 2)
+    tries: list[int] = []
+
+    async def leaves_out(batch: Batch) -> list[LeftOut]:
+        return [LeftOut(record, ValueError("no")) for record in batch if record.key == key]
+
+    async def away(letters: Letters, left_out: Sequence[LeftOut]) -> None:
+        if left_out:
+            tries.append(status.last_commit_ms)
+            if len(tries) < 3:
+                raise KafkaConnectionError("away")
+        await kept(letters, left_out)
+
+    monkeypatch.setattr(Letters, "send", away)
+    stop, status = asyncio.Event(), Status("mine")
+    running = asyncio.create_task(consume(config, Mirror("mine", (topics.ACCOUNT_STATES,), leaves_out, ()), status, stop))
+    found = await asyncio.to_thread(letters, config, key, 1)
+    stop.set()
+    await asyncio.wait_for(running, 20)
+    assert [DeadLetter.FromString(message.value() or b"").offset for message in found] == [where[2]]
+    assert len(tries) == 3
+    assert len(set(tries)) == 1  # nothing was committed in between
