@@ -18,6 +18,9 @@ def run(config: Config) -> int:
     try:
         shown = _until_interrupted(config, run_board)
         died = [f"{name}: {text}" for name, living, text in supervisor.status(config) if not living]
+        for name, living, text in supervisor.status(config):
+            if living and "started again" in text:
+                print(f"{name}: {text}")
         supervisor.stop_one(config, "generator")
         print("checking rows, Redis, Postgres and verdicts against the oracle ...")
         differences = died + self_check(config)

@@ -64,7 +64,7 @@ SIGNATURES: list[tuple[Any, str, str]] = [
     (BatchBuilder, "record_count", "self"),
 ]
 OVERRIDES = [
-    (EngineApp, App, ("on_first_start",)),
+    (EngineApp, App, ("on_first_start", "crash")),
     (transport.Consumer, driver.Consumer, ("_new_consumer_thread", "_getmany", "_to_message", "_wait_next_records", "perform_seek",
                                            "_add_gap", "_new_offset", "commit", "_commit_offsets", "on_partitions_revoked")),
     (transport.ConsumerThread, driver.AIOKafkaConsumerThread, ("_create_worker_consumer", "seek_to_committed")),
@@ -99,6 +99,7 @@ def test_an_override_replaces_something_and_takes_what_it_took(ours: type, stock
                        "self.flow_active", "self.can_resume_flow", "self._thread")),
     (driver.Producer, ("self._producer", "self.buffer")),
     (AIOKafkaConsumer, ("self._fetch_max_wait_ms", "self._coordinator")),
+    (GroupCoordinator, ("self._coordination_task", "self._pending_exception", "self._closing")),
 ])
 def test_a_private_attribute_is_still_set(owner: type, attributes: tuple[str, ...]) -> None:
     source = "".join(inspect.getsource(one) for one in owner.__mro__ if one.__module__.startswith(("faust", "aiokafka")))
