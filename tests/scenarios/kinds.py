@@ -8,11 +8,13 @@ from msgspec.structs import replace
 from schemas import engine_pb2 as pb
 from schemas import names
 from schemas import user_data_pb2 as ud
+from schemas.keys import step_id
 from tables.rows import Account, Fact, Margin, PlanStep, User
 from tests.scenarios.engine import HOME, KEY, Engine
 from tests.tables.facts import USER, VENUE, balance, delta, end, fact, house_fill, meta, order, position, update
 
 S = ud.OrderStatus
+STEP_1, STEP_2 = (step_id(USER, VENUE, 1, number) for number in (1, 2))
 
 
 class Kind(NamedTuple):
@@ -41,7 +43,7 @@ def started() -> Engine:
     engine.fold(engine.record(delta(None, id="bad"), value=b"\xff"))
     row: Any = engine.accounts.parts[HOME].rows[KEY]
     account: Account = row.state.accounts[VENUE]
-    plan = (PlanStep("s1", "close", client_order_id="c1"), PlanStep("s2", "close", client_order_id="c2"))
+    plan = (PlanStep(STEP_1, "close", client_order_id="c1"), PlanStep(STEP_2, "close", client_order_id="c2"))
     user: User = row.state
     row.state = replace(user, accounts={**user.accounts, VENUE: replace(account, margin=Margin(plan=plan))})
     row.outbox = []
@@ -105,8 +107,9 @@ def updates() -> dict[str, Kind]:
             {"end_quarantine": pb.AccountUpdate.EndQuarantine(topic=names.WALLET_DELTAS, actor="ops")},
             {"end_quarantine": pb.AccountUpdate.EndQuarantine(actor="ops")}, lambda engine: engine.user.quarantines, "both"),
     }
-    return {f"{names.ACCOUNT_UPDATES}/{name}": Kind(update(f"1{name}", **cast("Any", one)), update(f"2{name}", **cast("Any", other)), probe, late)
-            for name, (one, other, probe, late) in found.items()}
+    return {f"{names.ACCOUNT_UPDATES}/{name}": Kind(
+        update(f"1{name}", **cast("Any", one)), update(f"2{name}", **cast("Any", other)), probe, late)
+        for name, (one, other, probe, late) in found.items()}
 
 
 def ends() -> dict[str, Kind]:
@@ -160,9 +163,9 @@ def frames() -> dict[str, Kind]:
         f"{names.ORDER_UPDATES}/house fill by trade": Kind(
             house_fill(1, "2", "10", numbered=False), house_fill(2, "1", "14", numbered=False), cash, "both"),
         f"{names.LIQUIDATION_REPORTS}/status": Kind(
-            report("s1", "refused"), report("s1", "filled"), lambda engine: [step.status for step in venue(engine).margin.plan], "newer"),
+            report(STEP_1, "refused"), report(STEP_1, "filled"), lambda engine: [step.status for step in venue(engine).margin.plan], "newer"),
         f"{names.LIQUIDATION_REPORTS}/snapshot": Kind(
-            report("s1", "accepted", snapshot_id="one"), report("s2", "filled"),
+            report(STEP_1, "accepted", snapshot_id="one"), report(STEP_2, "filled"),
             lambda engine: (venue(engine).awaited_snapshot, [step.status for step in venue(engine).margin.plan]), "both", "settling"),
     }
 
