@@ -58,6 +58,7 @@ def _add_agent(app: Any, name: str, partitions: int, parts: tuple[Facts, Ledger,
     async def fold(stream: AsyncIterator[Bundle]) -> None:
         async for bundle in stream:
             await accounts.admit(bundle)
+            await orders.breathe()
             facts.read(bundle)
             METRICS.events.labels(name).inc(len(bundle.records))
             with METRICS.fold_seconds.time():

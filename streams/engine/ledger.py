@@ -63,11 +63,15 @@ class Ledger(Table[bytes, bytes]):
 
     # ---- the agents' side
 
-    async def admit(self, bundle: Bundle) -> None:
-        """Look into holes of the offsets before a bundle is folded; a record in one stops the worker. Waits while too much is unflushed."""
+    async def breathe(self) -> None:
+        """Wait while too much is unflushed, or a row's outbox is large."""
         while (self.writer.pending > BACKLOG_MAX or self.heavy) and not self.should_stop:
             self.writer.room.clear()
             await self.writer.room.wait()
+
+    async def admit(self, bundle: Bundle) -> None:
+        """Look into holes of the offsets before a bundle is folded; a record in one stops the worker. Waits as `breathe` does."""
+        await self.breathe()
         part = self.parts.get(bundle.partition)
         holes = find_holes(bundle, part.position[self.sources[bundle.topic]] if part else None)
         if holes:
