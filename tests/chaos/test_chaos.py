@@ -1,128 +1,64 @@
-"""Facts under kill -9, SIGTERM and rebalances: at every barrier rows, verdicts and both mirrors are right; without fences they are not."""
+"""Facts under kill -9, SIGTERM, SIGSTOP and rebalances: at every barrier rows, verdicts by id and mirrors are right; not without fences.
+
+What it proves: after each phase of facts, and again after prices moved while a process died, the log holds exactly the transitions and
+steps that an oracle of its own counts from facts and prices, each id with one content, derived again from its stamp byte for byte.
+"""
 
 import asyncio
 import random
-import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from aiokafka import AIOKafkaProducer
 
 from streams import topics
-from streams.stack.generator import send
-from streams.stack.generator_house import Record
-from streams.stack.market import rules
-from streams.stack.oracle_lag import quiet
-from streams.stack.oracle_topics import read_topics
 from streams.stack.process import StackError
-from streams.stack.selfcheck import _READ, compare_all
-from tests.chaos.cluster import BRIDGES, WORKERS, Cluster, Words, cluster
-from tests.chaos.facts import Feed
+from tests.chaos.cluster import EXTRA, Shape, cluster
+from tests.chaos.run import BURST, Blows, Chaos
 
 SEED = 20_261_121
 USERS = 300
 FACTS = 20_000
-BARRIERS = 3
-BURSTS, BURST = 2, 1_400  # a burst at each end of a phase
-STRIKES = [(name, how) for name in (*WORKERS, *BRIDGES) for how in ("kill", "end")]
-CHUNK = (FACTS - BARRIERS * BURSTS * BURST) // (BARRIERS * len(STRIKES)) + 1
-UNFENCED = Path(__file__).parent / "worker_without_fences.py"
+SHAPE = Shape()
+FIRST, SECOND = SHAPE.worker_names
+STRIKES = [*((name, how) for name in (*SHAPE.worker_names, *SHAPE.bridge_names) for how in ("kill", "end")), (EXTRA, "join")]
+CHUNK = (FACTS - 2 * 2 * BURST) // (2 * len(STRIKES)) + 1
+UNFENCED = Path(__file__).parent / "worker_without.py"
 
 
-class Chaos:
-    """One run: phases of facts under strikes, each with a barrier at its end. What was done is told where it fails."""
-
-    def __init__(self, on: Cluster, seed: int) -> None:
-        self._on, self._feed, self._random = on, Feed(seed, USERS), random.Random(f"chaos {seed}")
-        self.said = [f"seed {seed}"]
-        self.sent = 0
-        self.counts: dict[str, int] = {}
-
-    def phase(self) -> list[str]:
-        """Facts under strikes, then a barrier where prices move; what differs before and after they do."""
-        asyncio.run(self._struck())
-        return self._differences("folded") or [*asyncio.run(self._publish(self._feed.prices())), *self._differences("prices moved")]
-
-    async def _struck(self) -> None:
-        strikes = self._random.sample(STRIKES, len(STRIKES))
-        await self._burst(*((name, "kill") for name in WORKERS))
-        for name, how in strikes:
-            await self._facts(self._feed.chunk(CHUNK))
-            await asyncio.sleep(self._random.uniform(0.1, 1.2))
-            self._strike(name, how)
-            for dead in self._on.dead:
-                if self._random.random() < 0.6:
-                    self._on.start(dead)
-        await self._burst((self._random.choice(WORKERS), "end"))
-
-    async def _burst(self, *strikes: tuple[str, str]) -> None:
-        """Many deltas while all live; then workers die between writing rows and committing offsets, or one leaves the other its part."""
-        self._on.whole()
-        await self._facts(self._feed.burst(BURST))
-        await asyncio.sleep(self._random.uniform(0.8, 1.4))
-        for name, how in strikes:
-            self._strike(name, how)
-
-    def _strike(self, name: str, how: str) -> None:
-        self.said.append(f"{time.strftime('%H:%M:%S')} {how} {name} at {self.sent}")
-        self._on.strike(name, how)
-
-    async def _facts(self, records: Sequence[Record]) -> None:
-        await self._publish(records)
-        self.sent += len(records)
-
-    async def _publish(self, records: Sequence[Record]) -> list[str]:
-        producer = AIOKafkaProducer(bootstrap_servers=self._on.config.kafka_bootstrap, acks="all", enable_idempotence=True)
-        await producer.start()
-        try:
-            await send(producer, records)
-        finally:
-            await producer.stop()
-        return []
-
-    async def begin(self) -> None:
-        """Rules before everything."""
-        await self._publish([(topics.RISK_RULES, f"{rule.rule_id}@{rule.effective_from_ms}", rule) for rule in rules()])
-
-    def _differences(self, when: str) -> list[str]:
-        self._on.whole()
-        found = asyncio.run(self._compared())
-        self.said.append(f"{time.strftime('%H:%M:%S')} {when}: {len(found)} differences")
-        return found
-
-    async def _compared(self) -> list[str]:
-        moving = await quiet(self._on.config, 40.0)
-        read = await read_topics(self._on.config, _READ)
-        self.counts = {name: len(records) for name, records in read.items()}
-        return [moving] * bool(moving) + compare_all(self._on.config, read)
+def blows(chance: random.Random) -> list[Blows]:
+    """Two phases: strikes in any order, the extra worker leaves at the end. Once both workers die in a burst, once one sleeps."""
+    orders = [[*chance.sample(STRIKES, len(STRIKES)), (EXTRA, "leave")] for _ in range(2)]
+    return [Blows([(FIRST, "kill"), (SECOND, "kill")], orders[0], (FIRST, "pause"), CHUNK),
+            Blows([(SECOND, "pause")], orders[1], (FIRST, "kill"), CHUNK)]
 
 
-def _run(folder: Path, worker: Words) -> tuple[Chaos, list[str]]:
+def run(folder: Path, shape: Shape, phases: Callable[[random.Random], list[Blows]]) -> tuple[Chaos, list[str]]:
     """Phases until one differs."""
     try:
-        with cluster(folder, worker) as on:
-            chaos = Chaos(on, SEED)
+        with cluster(folder, shape) as on:
+            chaos = Chaos(on, SEED, USERS)
             asyncio.run(chaos.begin())
-            found = next((lines for _ in range(BARRIERS) if (lines := chaos.phase())), [])
-            return chaos, found
+            return chaos, next((lines for each in phases(chaos.random) if (lines := chaos.phase(each))), [])
     except StackError as error:
         pytest.skip(str(error))
 
 
 @pytest.mark.chaos
-def test_every_barrier_finds_what_the_oracle_says(tmp_path: Path) -> None:
-    chaos, differences = _run(tmp_path, ("-m", "streams", "worker"))
+def test_every_barrier_finds_what_the_oracles_say(tmp_path: Path) -> None:
+    chaos, differences = run(tmp_path, SHAPE, blows)
+    counts = {name: len(records) for name, records in chaos.read.items()}
+    print("\n".join(chaos.said), counts, chaos.on.ended, len(chaos.expectation.said))
     assert differences == [], "\n".join([*chaos.said, *differences[:20]])
     assert chaos.sent >= FACTS
-    # Without verdicts of both kinds the barriers would have compared nothing.
-    assert chaos.counts[topics.MARGIN_CALLS] > 0
-    assert chaos.counts[topics.LIQUIDATIONS] > 0
-    print("\n".join(chaos.said), chaos.counts)
+    # Without verdicts of every kind the barriers would have compared nothing.
+    assert {kind for kind, _ in chaos.expectation.said} == {"margin call", "ordered", "step_ordered", "completed", "refused"}
+    assert counts[topics.LIQUIDATION_REPORTS] > 0
 
 
 @pytest.mark.chaos
-def test_without_fences_the_same_run_fails(tmp_path: Path) -> None:
-    chaos, differences = _run(tmp_path, (UNFENCED,))
+def test_without_fences_it_fails(tmp_path: Path) -> None:
+    bursts = Blows([(FIRST, "kill"), (SECOND, "kill")], [(FIRST, "kill")], (FIRST, "kill"), CHUNK)
+    chaos, differences = run(tmp_path, SHAPE._replace(worker=(UNFENCED, "fences")), lambda chance: [bursts])
     twice = [line for line in differences if line.startswith("row of live:") and "balance USD" in line]
     assert twice, "\n".join([*chaos.said, *differences[:20]])

@@ -1,0 +1,182 @@
+"""A chaos run: facts under strikes, and barriers at which rows, mirrors and the ids of all verdicts are compared with the oracles."""
+
+import asyncio
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from aiokafka import AIOKafkaProducer
+
+from streams import topics
+from streams.stack.generator import send
+from streams.stack.generator_house import Record
+from streams.stack.oracle import Expected, Seen, fold
+from streams.stack.oracle_lag import quiet
+from streams.stack.oracle_topics import read_topics
+from streams.stack.selfcheck import _READ, FACTS, compare_all
+from tests.chaos.cluster import Cluster
+from tests.chaos.expected import Expectation, chain_differences, dead_letter_differences
+from tests.chaos.facts import Feed, poison_users, settings, ticks_of
+
+BURST = 1_400
+RESTLESS_S = 0.05  # between two ticks where prices never rest
+HEARD_S = 1.5  # a live worker has read the prices before the rules that let it judge by them
+Strike = tuple[str, str]
+Read = Mapping[str, list[Seen]]
+
+
+class Blows(NamedTuple):
+    """Of one phase: `first` fall on a burst of deltas, each of `then` on a chunk of facts, `speaking` while all are judged."""
+
+    first: Sequence[Strike]
+    then: Sequence[Strike]
+    speaking: Strike
+    chunk: int = 500
+
+
+class Chaos:
+    """What was done is told where it fails."""
+
+    def __init__(self, on: Cluster, seed: int, users: int) -> None:
+        self.on, self.feed, self.random = on, Feed(seed, users), random.Random(f"chaos {seed}")
+        self.expectation = Expectation()
+        self.said = [f"seed {seed}"]
+        self.sent = 0
+        self.struck: Counter[str] = Counter()
+        self.read: Read = {}
+        self.poison: set[tuple[str, int, int]] = set()
+        self._away: list[threading.Thread] = []
+
+    async def begin(self) -> None:
+        """Rules before everything: the market is muted."""
+        await self.publish([*settings(muted=True), *poison_users()])
+
+    def phase(self, blows: Blows) -> list[str]:
+        """Facts under strikes, then a barrier where prices move. What differs, before and after they did."""
+        asyncio.run(self._facts_under(blows))
+        found = self.differences("folded", lambda: self.expectation.muted(self._rows()))
+        if found:
+            return found
+        rows = self._rows()
+        prices = self.feed.prices()
+        asyncio.run(self.publish([*self.feed.fund(rows), *ticks_of(prices)]))
+        self.expectation.muted(rows)
+        self.expectation.priced(rows, prices)
+        time.sleep(HEARD_S)
+        asyncio.run(self.publish(settings(muted=False)))
+        time.sleep(self.random.uniform(0.0, 0.3))
+        self.strike(*blows.speaking)
+        found = self.differences("prices moved")
+        self.feed.follow(self._rows())
+        asyncio.run(self.publish(settings(muted=True)))
+        return found
+
+    def restless(self, blows: Blows) -> list[str]:
+        """Facts under strikes while prices never rest: which rungs are passed is then a matter of time, but nobody contradicts."""
+        asyncio.run(self.publish(settings(muted=False)))
+        asyncio.run(self._restless(blows))
+        return self.differences("prices came to rest", exact=False)
+
+    async def _restless(self, blows: Blows) -> None:
+        ticking = asyncio.create_task(self._tick())
+        try:
+            await self._facts_under(blows)
+        finally:
+            ticking.cancel()
+            await asyncio.gather(ticking, return_exceptions=True)
+
+    async def _tick(self) -> None:
+        while True:
+            await self.publish(ticks_of(self.feed.prices()))
+            await asyncio.sleep(RESTLESS_S)
+
+    async def _facts_under(self, blows: Blows) -> None:
+        await self.burst(*blows.first)
+        reports = self._reports()
+        for strike in blows.then:
+            if strike[1] == "pause":
+                self.on.whole()  # who sleeps must own something and be at work
+            await self.facts(self.feed.chunk(blows.chunk, reports))
+            await self.poisons()
+            reports = []
+            await asyncio.sleep(self.random.uniform(0.1, 1.2))
+            self.strike(*strike)
+            for dead in self.on.dead:
+                if self.random.random() < 0.6:
+                    self.on.start(dead)
+        await self.burst((self.random.choice(self.on.shape.worker_names), "end"))
+
+    def _reports(self) -> list[Record]:
+        found = []
+        for user, account, step in self.expectation.plans():
+            status, record = self.feed.report(user, account, step)
+            self.expectation.reported(user, account, step, status)
+            found.append(record)
+        return found
+
+    async def burst(self, *strikes: Strike) -> None:
+        """Many deltas while all live; then workers die between writing rows and committing offsets, or one leaves the other its part."""
+        self.on.whole()
+        await self.facts(self.feed.burst(BURST))
+        await asyncio.sleep(self.random.uniform(0.8, 1.4))
+        for strike in strikes:
+            self.strike(*strike)
+
+    def strike(self, name: str, how: str) -> None:
+        """Does it, and notes it where there was somebody to strike. A server is away for some seconds while all goes on."""
+        if name in ("redis", "postgres") or name.startswith("kafka"):
+            self._away.append(threading.Thread(target=self.on.servers.take_away, args=(name, how, self.random.uniform(2.0, 5.0))))
+            self._away[-1].start()
+            hit = True
+        else:
+            hit = self.on.strike(name, how)
+        self.struck[f"{how} {name.partition('-')[0]}"] += hit
+        self.tell(f"{how} {name} at {self.sent}{'' if hit else ': dead or asleep'}")
+
+    def tell(self, text: str) -> None:
+        self.said.append(f"{time.strftime('%H:%M:%S')} {text}")
+
+    async def facts(self, records: Sequence[Record]) -> None:
+        await self.publish(records)
+        self.sent += len(records)
+
+    async def poisons(self) -> None:
+        """Puts in what cannot be read, and remembers where it lies."""
+        producer = AIOKafkaProducer(bootstrap_servers=self.on.config.kafka_bootstrap, acks="all", enable_idempotence=True)
+        await producer.start()
+        try:
+            for topic, key, value, partition in self.feed.poison(self.on.config.partitions):
+                found = await producer.send_and_wait(topic, value, key, partition)
+                self.poison.add((found.topic, found.partition, found.offset))
+        finally:
+            await producer.stop()
+
+    async def publish(self, records: Sequence[Record]) -> None:
+        producer = AIOKafkaProducer(bootstrap_servers=self.on.config.kafka_bootstrap, acks="all", enable_idempotence=True)
+        await producer.start()
+        try:
+            await send(producer, records)
+        finally:
+            await producer.stop()
+
+    def _rows(self) -> dict[str, dict[str, Expected]]:
+        """By the facts and the steps that were completed: the oracle's own fold."""
+        return fold(record for name in (*FACTS, topics.LIQUIDATIONS) for record in self.read[name]).expected()
+
+    def differences(self, when: str, expect: Callable[[], None] = lambda: None, *, exact: bool = True) -> list[str]:
+        """All heals and comes to rest; then everything is compared. `expect` brings the expected ids up to what was read."""
+        for thread in self._away:
+            thread.join(120)
+        self.on.whole()
+        moving = asyncio.run(quiet(self.on.config, 60.0))
+        self.read = asyncio.run(read_topics(self.on.config, (*_READ, topics.DEAD_LETTERS)))
+        expect()
+        verdicts = self.read[topics.MARGIN_CALLS] + self.read[topics.LIQUIDATIONS]
+        found = [*([moving] if moving else []), *compare_all(self.on.config, self.read),
+                 *(self.expectation.differences(verdicts) if exact else []), *chain_differences(verdicts),
+                 *dead_letter_differences(self.read[topics.DEAD_LETTERS], self.poison), *self.on.faults]
+        self.tell(f"{when}: {len(found)} differences")
+        return found
