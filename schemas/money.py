@@ -3,6 +3,7 @@
 import decimal
 import re
 from decimal import Decimal
+from functools import lru_cache
 
 # 50 digits hold every product of two venue amounts exactly; new threads inherit it from DefaultContext.
 decimal.DefaultContext.prec = 50
@@ -19,11 +20,16 @@ class BadNumber(ValueError):
     """A text that is no finite decimal of a sane size."""
 
 
+@lru_cache(maxsize=4096)  # checked, applied and told: a fact's number is read several times in a row
+def _read(text: str) -> Decimal | None:
+    return Decimal(text) if _TEXT.fullmatch(text) else None
+
+
 def parse(text: str, field: str = "number") -> Decimal:
     """The finite decimal that `text` says; at most 60 characters and below 1e30, else `BadNumber`."""
-    if len(text) > _LENGTH_MAX or not _TEXT.fullmatch(text):
+    number = _read(text) if len(text) <= _LENGTH_MAX else None
+    if number is None:
         raise BadNumber(f"{field}: expected a decimal number, was {text[:80]!r}")
-    number = Decimal(text)
     if number and abs(number.adjusted()) > _ADJUSTED_MAX:
         raise BadNumber(f"{field}: expected a number within 1e±{_ADJUSTED_MAX}, was {text!r}")
     # As `say` would write it: what is computed from "1e3" must not look other than what is computed from the "1000" of a recovered row.

@@ -1,5 +1,6 @@
 """Reading: a record's bytes become a fact, or a dead letter that says why not."""
 
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from google.protobuf.message import DecodeError, Message
@@ -12,6 +13,7 @@ from tables.fields import BadField, check
 from tables.messages import parse
 from tables.rows import Fact, Output
 
+_partition_of = lru_cache(maxsize=100_000)(partition_of)  # hashing is a loop over the key's bytes
 _VALUE_BYTES_MAX = 262_144
 _KEPT_BYTES_MAX = 65_536  # of an unreadable record: more would not fit an outbox
 
@@ -74,7 +76,7 @@ def _user_of(record: Record, partitions: int) -> str | BadKey:
             return BadKey(f"key: expected a user 'type:id', was {user[:160]!r}")
     except (UnicodeDecodeError, BadKey):
         return BadKey(f"key: expected a user 'type:id', was {key[:160]!r}")
-    expected = partition_of(key, partitions)
+    expected = _partition_of(key, partitions)
     if expected != record.partition:
         return BadKey(f"partition of key {user!r}: expected {expected}, was {record.partition}")
     return user

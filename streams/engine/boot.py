@@ -13,7 +13,7 @@ from faust.app.base import BootStrategy
 from mode import Service
 
 from streams.config import Config
-from streams.engine import transport
+from streams.engine import runtime, transport
 
 MIB = 1_048_576
 COORDINATOR_S = 1.0  # between two looks at the group membership
@@ -57,7 +57,7 @@ class EngineApp(faust.App):
         await super().crash(reason)
 
     async def _watch_coordinator(self) -> None:
-        """Stop when the group's coordinator gave up: aiokafka keeps its error for the next poll, which never comes without an assignment."""
+        """Stop when the group's coordinator gave up: aiokafka keeps the error for a poll, which never comes without an assignment."""
         consumer: Any = self.consumer
         while not self.should_stop:
             await asyncio.sleep(COORDINATOR_S)
@@ -78,6 +78,7 @@ def _coordinator_error(consumer: Any) -> BaseException | None:
 
 def create_faust(config: Config) -> EngineApp:
     """The app: one consumer group of generation and id, memory rows, idempotent producer, our transport."""
+    runtime.tune()
     transport.Transport.fetch_wait_ms = config.fetch_wait_ms
     transport.Transport.bundle_records_max = config.bundle_records_max
     app = EngineApp(
