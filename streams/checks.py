@@ -18,8 +18,9 @@ from streams.config import Config
 from streams.engine.ledger import Ledger
 from streams.ops.metrics import METRICS
 from streams.prices import Prices, now_ms
+from streams.settling import Settling, lost
 from streams.topics import LIQUIDATIONS, MARGIN_CALLS
-from tables.accounts import expire, quarantine, settling_deadline
+from tables.accounts import settling_deadline
 from tables.policy import Policy
 from tables.rows import LIQUIDATION, RUNG_NAMES, Output, User
 
@@ -55,6 +56,7 @@ class Checks(Service):
         self._stale: dict[str, str] = {}  # instrument -> "stale" or "closed"
         self._seen, self._jumping = set[str](), set[str]()
         self._deadlines: list[tuple[int, str]] = []
+        self._settling = Settling(room.accounts, room.policy)
         self.counts: Counter[str] = Counter()
         self.rungs: dict[tuple[str, str], int] = {}
         self.quarantined: set[tuple[str, str]] = set()
@@ -188,7 +190,7 @@ class Checks(Service):
         """Quarantine every user of a partition of which records were lost and the loss accepted."""
         for topic in self.room.accounts.losses.pop(partition, []):
             for key in self.room.accounts.keys_of(partition):
-                self.room.accounts.touch(key, partition, lambda row, topic=topic: _lost(row, topic))  # type: ignore[misc]
+                self.room.accounts.touch(key, partition, lambda row, topic=topic: lost(row, topic, now_ms()))  # type: ignore[misc]
 
     # ---- the loop
 
@@ -288,13 +290,10 @@ class Checks(Service):
         key = user.encode()
         partition = partition_of(key, self.config.partitions)
         row = self.room.accounts.state_of(key, partition)
-        folded = expire(row, now, self.room.policy) if row else None
+        folded, again_ms = self._settling.give_up(row, partition, now) if row else (None, None)
+        if again_ms is not None:
+            heapq.heappush(self._deadlines, (again_ms, user))
         if folded is not None and isinstance(folded.row, User):
             self.room.accounts.touch(key, partition, lambda _: (folded.row, folded.outputs))
         for account in row.accounts if row else ():
             self.due(user, account, "timer")
-
-
-def _lost(row: User, topic: str) -> tuple[User, tuple[Output, ...]]:
-    folded = quarantine(row, topic, "", "records lost", now_ms())
-    return (folded.row if isinstance(folded.row, User) else row), folded.outputs

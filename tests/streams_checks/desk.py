@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from faust.types import TP
 from msgspec.structs import replace
 
 from schemas import names
@@ -36,6 +37,7 @@ def rows_of(sources: tuple[str, ...]) -> Any:
         part.recovered = True
     found.losses, found.frozen, sent, halts = {}, False, [], []
     found.folded = found.skipped = found.fold_s = 0
+    ends: dict[TP, int] = {}
 
     async def send(topic: str, partition: int, records: Any) -> list[Any]:
         sent.append((topic, partition, records))
@@ -45,7 +47,8 @@ def rows_of(sources: tuple[str, ...]) -> Any:
         halts.append(error)
 
     found.writer = SimpleNamespace(wake=asyncio.Event(), send=send, sent=sent, pending=0)
-    found.app = SimpleNamespace(consumer=SimpleNamespace(halt=halt, halts=halts))
+    consumer = SimpleNamespace(halt=halt, halts=halts, ends=ends, assignment=lambda: set(ends), highwater=ends.get)
+    found.app = SimpleNamespace(consumer=consumer)
     found.on_change = lambda key, state: None
     return found
 

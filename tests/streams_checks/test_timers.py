@@ -1,13 +1,16 @@
 """What time alone makes due: frames that do not close, cool-downs, stale marks, jumps that have waited, rules that begin to hold."""
 
 import pytest
+from faust.types import TP
 from msgspec.structs import replace
 
 from agents.risk.rules import rules_with
 from schemas import engine_pb2 as pb
+from schemas.keys import partition_of
+from schemas.names import POSITION_UPDATES
 from tables.rows import LIQUIDATION, NORMAL, UNKNOWN, Frame, Margin
 from tests.agents.worlds import EUR, NOW, fx_rule, mark, rules
-from tests.streams_checks.desk import Desk, trader, with_margin
+from tests.streams_checks.desk import PARTITIONS, Desk, trader, with_margin
 
 DAY_MS = 86_400_000
 MONDAY = NOW - NOW % DAY_MS - DAY_MS  # NOW is a Tuesday
@@ -40,6 +43,33 @@ async def test_half_a_frame_past_its_bound_is_a_quarantine_and_a_verdict_of_unkn
     assert desk.written() == ["live:1"]
     assert settled(desk) == UNKNOWN
     assert ("live:1", "house") in desk.checks.quarantined
+
+
+async def test_a_frame_waits_for_its_other_half_while_that_may_lie_unread(desk: Desk) -> None:
+    """A worker that is seconds behind takes up the first half of a frame when its bound is long past: the other half is right behind."""
+    user = trader(1)
+    account = replace(user.accounts["house"], frames=(Frame(1, 1, 1, 2, (0,), NOW - 60_000),))
+    part, source = desk.part("live:1"), desk.accounts.sources[POSITION_UPDATES]
+    part.position[source] = 7
+    desk.accounts.app.consumer.ends[TP(POSITION_UPDATES, partition_of(b"live:1", PARTITIONS))] = 9
+    desk.keep(replace(user, accounts={"house": account}))
+    desk.pass_ms(5_000)
+    assert desk.written() == []
+    desk.accounts.app.consumer.ends[TP(POSITION_UPDATES, partition_of(b"live:1", PARTITIONS))] = 1_000  # later records do not count
+    part.position[source] = 9
+    desk.pass_ms(250)
+    assert {entry.reason for entry in desk.row("live:1").accounts["house"].quarantines} == {"half a frame"}
+
+
+async def test_a_frame_does_not_wait_for_ever_for_an_end_nobody_can_reach(desk: Desk) -> None:
+    user = trader(1)
+    desk.accounts.app.consumer.ends[TP(POSITION_UPDATES, partition_of(b"live:1", PARTITIONS))] = 9
+    desk.keep(replace(user, accounts={"house": replace(user.accounts["house"], frames=(Frame(1, 1, 1, 2, (0,), NOW),))}))
+    desk.pass_ms(5_000)
+    desk.pass_ms(59_750)
+    assert desk.written() == []
+    desk.pass_ms(250)
+    assert desk.written() == ["live:1"]
 
 
 async def test_a_frame_that_closed_in_time_costs_nothing_at_its_deadline(desk: Desk) -> None:

@@ -1,0 +1,42 @@
+"""What only time decides of a row: halves of frames given up, but never for a delay that is our own."""
+
+from faust.types import TP
+
+from streams.engine.ledger import Ledger
+from tables.accounts import expire, quarantine
+from tables.frames import STATE_TOPICS
+from tables.policy import Policy
+from tables.rows import Folded, Output, User
+
+_AGAIN_MS = 250
+_WAITS_MAX = 12  # times the bound of settling: an end of the log that cannot be reached (control records) must not hold a doubt back
+
+
+class Settling:
+    """Gives up frames past their bound, once all that the broker had by then is folded: the other half may lie in our backlog."""
+
+    def __init__(self, accounts: Ledger, policy: Policy) -> None:
+        self._accounts, self._policy = accounts, policy
+        self._unread: dict[str, tuple[int, dict[str, int]]] = {}  # by user: since when (ms) we wait, and the ends to reach by topic
+
+    def give_up(self, row: User, partition: int, now_ms: int) -> tuple[Folded | None, int | None]:
+        """(what is past its bound given up, None where nothing is; when to ask again, None for not)."""
+        folded = expire(row, now_ms, self._policy)
+        since_ms, ends = self._unread.pop(row.user_id, (now_ms, self._ends(partition)))
+        part = self._accounts.parts[partition]
+        left = {topic: end for topic, end in ends.items() if (part.position[self._accounts.sources[topic]] or 0) < end}
+        if folded is None or not left or now_ms - since_ms >= _WAITS_MAX * self._policy.settle_ms_max:
+            return folded, None
+        self._unread[row.user_id] = since_ms, left
+        return None, now_ms + _AGAIN_MS
+
+    def _ends(self, partition: int) -> dict[str, int]:
+        consumer = self._accounts.app.consumer
+        found = [tp for topic in STATE_TOPICS if (tp := TP(topic, partition)) in consumer.assignment()]
+        return {tp.topic: end for tp in found if (end := consumer.highwater(tp)) is not None}
+
+
+def lost(row: User, topic: str, now_ms: int) -> tuple[User, tuple[Output, ...]]:
+    """The row in doubt about a topic of which records were lost, and what that sends."""
+    folded = quarantine(row, topic, "", "records lost", now_ms)
+    return (folded.row if isinstance(folded.row, User) else row), folded.outputs
