@@ -16,7 +16,7 @@ from schemas.money import say_short
 from streams import topics
 from streams.bridges import compare
 from streams.config import Config
-from streams.stack.oracle import Expected, Oracle, Seen
+from streams.stack.oracle import Expected, Seen, fold
 from streams.stack.oracle_lag import quiet
 from streams.stack.oracle_rows import Row, read_rows, rests_on
 from streams.stack.oracle_topics import read_topics
@@ -130,12 +130,10 @@ def _readable(read: Mapping[str, list[Seen]]) -> dict[str, list[Seen]]:
 
 
 def _against_oracle(read: Mapping[str, list[Seen]], held: Held) -> list[str]:
-    oracle = Oracle()
-    for name in (*FACTS, topics.LIQUIDATIONS):
-        for record in read[name]:
-            if record.timestamp <= held.until_ms or rests_on(held.rows.get(record.user), record):
-                oracle.take(record)
-    expected, rows = oracle.expected(), held.rows
+    rows = held.rows
+    oracle = fold(record for name in (*FACTS, topics.LIQUIDATIONS) for record in read[name]
+                  if record.timestamp <= held.until_ms or rests_on(rows.get(record.user), record))
+    expected = oracle.expected()
     # A refused fact alone makes a row that holds its quarantine and no account.
     lines = [f"row of {user}: expected none, was one" for user in sorted(rows.keys() - expected.keys()) if rows[user].state.accounts]
     for user, accounts in sorted(expected.items()):

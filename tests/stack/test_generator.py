@@ -115,7 +115,8 @@ async def _run(config: Config, first: int, users: int) -> None:
     try:
         opening = Facts(1, users, first=first, source="gen-1").opening(1_760_000_000_000)
         by_hand = engine.AccountUpdate(id="1", user_id="live:777777", source="admin")
-        await send(producer, [*(one for one in opening if one[0] == topics.ACCOUNT_UPDATES), (topics.ACCOUNT_UPDATES, "live:777777", by_hand)])
+        profiles = [one for one in opening if one[0] == topics.ACCOUNT_UPDATES]
+        await send(producer, [*profiles, (topics.ACCOUNT_UPDATES, "live:777777", by_hand)])
     finally:
         await producer.stop()
 

@@ -69,7 +69,7 @@ def test_users_that_take_turns_in_moving_end_the_look() -> None:
 
 
 def _delta(offset: int, time_ms: int, amount: str) -> Seen:
-    delta = engine.WalletDelta(id=str(offset), user_id=USER, account_id="house", asset="USD", amount=amount, source="s", sequence=offset + 1)
+    delta = engine.WalletDelta(user_id=USER, account_id="house", asset="USD", amount=amount, source="s", sequence=offset + 1)
     return Seen(topics.WALLET_DELTAS, 0, offset, time_ms, USER.encode(), delta.SerializeToString())
 
 
