@@ -45,7 +45,7 @@ def refusal(config: Config, standing: Standing) -> str:
         return f"generation: expected {newest}, with which the rows were written, was {wanted}; 'marginstream migrate' copies them"
     names = standing.recreated(newest)
     if lost := [name for name in names if name not in topics.BY_NAME]:
-        return f"changelog {', '.join(lost)}: expected the one the rows of generation {newest} were written to, was recreated: they are gone"
+        return f"changelog {', '.join(lost)}: expected the one the rows of generation {newest} are in, was recreated: they are gone"
     if names:
         return (f"topic {', '.join(names)}: expected the one the rows of generation {newest} began with, was recreated; "
                 f"set MARGINSTREAM_GENERATION={newest + 1}, then 'marginstream migrate'")

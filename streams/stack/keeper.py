@@ -78,7 +78,8 @@ class Keeper:
         patience = self.patience.setdefault(part.name, Patience())
         now = patience.look(process.alive(running), now_s)
         if now is Now.ENDED:
-            log.warning("%s (pid %d) ended, starts again in %.1f s; %s", part.name, running.pid, patience.wait_s, process.log_end(running, 1))
+            last = process.log_end(running, 1)
+            log.warning("%s (pid %d) ended, starts again in %.1f s; %s", part.name, running.pid, patience.wait_s, last)
         elif now is Now.GIVE_UP:
             log.error("%s ended %d times in a row: given up; %s", part.name, patience.ends, process.log_end(running, 1))
         elif now is Now.START:

@@ -160,7 +160,8 @@ def test_who_changes_the_state_is_alone(config: Config) -> None:
     script = ("import sys, time; from streams.config import Config; from streams.stack.supervisor import changing\n"
               "with changing(Config(data_dir=sys.argv[1])) as state:\n"
               "    print('in', flush=True); sys.stdin.read(); state.addresses['ONE'] = 'theirs'\n")
-    with subprocess.Popen([sys.executable, "-c", script, config.data_dir], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+    command = [sys.executable, "-c", script, config.data_dir]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
         assert other.stdin is not None
         assert other.stdout.readline() == b"in\n"
