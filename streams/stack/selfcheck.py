@@ -27,8 +27,8 @@ _TOLD = (topics.LIQUIDATIONS, topics.MARGIN_CALLS, topics.ACCOUNT_STATES, topics
 _WORLD = (topics.RISK_RULES, topics.CONTROL)
 _READ = (*FACTS, *_TOLD, *_WORLD, topics.DEAD_LETTERS)
 _WAIT_S = 60.0
-_ATTEMPTS = 4
 _LAG_S_MAX = 30.0  # what was there when a check began must have arrived by then
+_LOOKS_MIN = 3  # however long one takes
 _PAUSE_S = 2.0
 
 
@@ -53,17 +53,10 @@ def self_check(config: Config, user: str | None = None) -> list[str]:
 
 
 async def _check_quiet(config: Config, user: str | None) -> list[str]:
-    deadline = time.monotonic() + _WAIT_S
-    lines: list[str] = []
-    for _ in range(_ATTEMPTS):
-        moving = await quiet(config, max(deadline - time.monotonic(), 1.0))
-        read = await read_topics(config, _READ)
-        lines = [moving] * bool(moving) + compare_all(config, read, user)
-        # A mark that goes stale while we read moves accounts to `unknown`: what differs must differ again when all is quiet.
-        if not lines or time.monotonic() > deadline:
-            return lines
-        await asyncio.sleep(_PAUSE_S)
-    return lines
+    moving = await quiet(config, _WAIT_S)
+    # Quiet does not last: a mark that goes stale while we read moves its holders to `unknown`.
+    found = await settle(lambda until_ms: _look(config, user, until_ms))
+    return [moving] * bool(moving) + found.differs
 
 
 def check(config: Config, user: str | None = None) -> Checked:
@@ -75,10 +68,10 @@ async def settle(look: Callable[[float], Awaitable[list[str]]], pause_s: float =
     """Looks again until all that was there at the first look (ms) agrees; a difference is what every look found until the bound of lag."""
     until_ms, began = time.time() * 1000, time.monotonic()
     lines = await look(until_ms)
-    lasting = set(map(_subject, lines))
-    while lasting and time.monotonic() - began < lag_s_max:
+    lasting, looks = set(map(_subject, lines)), 1
+    while lasting and (looks < _LOOKS_MIN or time.monotonic() - began < lag_s_max):
         await asyncio.sleep(pause_s)
-        lines = await look(until_ms)
+        lines, looks = await look(until_ms), looks + 1
         lasting &= set(map(_subject, lines))
     return Checked([line for line in lines if _subject(line) in lasting], [line for line in lines if _subject(line) not in lasting])
 

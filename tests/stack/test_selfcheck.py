@@ -47,14 +47,14 @@ def test_a_mirror_is_judged_at_its_own_version(case: str) -> None:
     assert [line.removeprefix(f"{USER}: ").removeprefix(f"{USER} ") for line in lines] == expected
 
 
-def _looks(*rounds: list[str]) -> selfcheck.Checked:
+def _looks(*rounds: list[str], lag_s_max: float = 0.2) -> selfcheck.Checked:
     left = list(rounds)
 
     async def look(until_ms: float) -> list[str]:
         del until_ms
         return left.pop(0) if len(left) > 1 else left[0]
 
-    return asyncio.run(settle(look, pause_s=0.01, lag_s_max=0.2))
+    return asyncio.run(settle(look, pause_s=0.01, lag_s_max=lag_s_max))
 
 
 def test_what_lasts_is_a_difference_and_what_passes_is_not() -> None:
@@ -62,6 +62,12 @@ def test_what_lasts_is_a_difference_and_what_passes_is_not() -> None:
     assert _looks(["redis: live:1 version: expected 1 2 to 1 3, was 1 1"], []) == ([], [])
     lasting = _looks(["row a: expected 1, was 0", "row b: expected 1, was 0"], ["row a: expected 2, was 0", "row c: expected 1, was 0"])
     assert lasting == (["row a: expected 2, was 0"], ["row c: expected 1, was 0"])
+
+
+def test_a_look_that_takes_longer_than_the_bound_is_not_the_last() -> None:
+    first = ["row a: expected 1, was 0"]
+    assert _looks(first, first, [], lag_s_max=0) == ([], [])
+    assert _looks(first, lag_s_max=0) == (first, [])
 
 
 def test_users_that_take_turns_in_moving_end_the_look() -> None:
