@@ -4,6 +4,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
+SEED ?= 1
+SEEDS ?= 1
+FAULTS ?= 30
+FACTS ?= 100000
+BROKERS ?= 1
+WITHOUT ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run up down status test lint types unit chaos lock proto compose clean clean-data
@@ -45,8 +51,8 @@ types: $(READY) ## mypy, strict, tests too
 unit: $(READY) ## pytest, with real Kafka, Redis and Postgres
 	$(BIN)/pytest -q
 
-chaos: $(READY) ## kill -9, SIGTERM and rebalances over the whole product, alone
-	$(BIN)/pytest -q -m chaos
+chaos: $(READY) ## a chaos campaign: SEED=1 SEEDS=1 FAULTS=30 BROKERS=1; WITHOUT=fences, claim or outbox must fail
+	@$(BIN)/python -m tests.chaos.campaign --seed $(SEED) --seeds $(SEEDS) --faults $(FAULTS) --facts $(FACTS) --brokers $(BROKERS) --without "$(WITHOUT)"
 
 proto: $(READY) ## generate schemas/*_pb2.py
 	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. schemas/user_data.proto schemas/engine.proto

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import logging
 import os
 import platform
 import random
@@ -30,6 +31,7 @@ WITHOUT = Path(__file__).parent / "worker_without.py"
 def main() -> int:
     """0 where every seed passed (or, with a guard taken away, failed as it must)."""
     options = _options()
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # brokers are taken away
     results = Path(options.results)
     wrong = 0
     for seed in range(options.seed, options.seed + options.seeds):
@@ -83,7 +85,7 @@ def one(trial: Trial, folder: Path) -> dict[str, object]:
     began, why, told = time.time(), [], {}
     try:
         with cluster(folder, shape) as on:
-            chaos = Chaos(on, trial.seed, USERS)
+            chaos = Chaos(on, trial.seed, USERS, print)
             try:
                 why = run(chaos, trial)
             except Exception as error:

@@ -40,10 +40,10 @@ class Blows(NamedTuple):
 class Chaos:
     """What was done is told where it fails."""
 
-    def __init__(self, on: Cluster, seed: int, users: int) -> None:
+    def __init__(self, on: Cluster, seed: int, users: int, say: Callable[[str], None] = lambda text: None) -> None:
         self.on, self.feed, self.random = on, Feed(seed, users), random.Random(f"chaos {seed}")
         self.expectation = Expectation()
-        self.said = [f"seed {seed}"]
+        self.said, self._say = [f"seed {seed}"], say
         self.sent = 0
         self.struck: Counter[str] = Counter()
         self.read: Read = {}
@@ -138,6 +138,7 @@ class Chaos:
 
     def tell(self, text: str) -> None:
         self.said.append(f"{time.strftime('%H:%M:%S')} {text}")
+        self._say(self.said[-1])
 
     async def facts(self, records: Sequence[Record]) -> None:
         await self.publish(records)
