@@ -47,6 +47,7 @@ class State(msgspec.Struct):
     running: list[Running] = []
     addresses: dict[str, str] = {}
     parts: list[Part] = []
+    own: list[str] = []  # the addresses of servers that were started here
 
 
 def folder(config: Config) -> Path:
@@ -111,8 +112,10 @@ def up(config: Config, generator: bool = True, bare: bool = False, say: Say = pr
     """Starts servers, topics, schema and (unless `bare`) the processes; the config with the addresses. Raises `StackError`."""
     with changing(config) as state:
         if living := [one.name for one in state.running if process.alive(one)]:
-            raise StackError(f"up: expected a stopped stack, was running: {', '.join(living)}; use 'marginstream down' first")
+            raise StackError(f"expected a stopped stack, was running: {', '.join(living)}; use 'marginstream down' first")
+        theirs = _theirs(config, state)
         state.running, state.addresses, state.parts = [], {}, []
+        state.own = [name for name in ADDRESSES if name not in theirs]
         try:
             config = _start_servers(config, state, say)
             _prepare(config, say)
@@ -125,26 +128,32 @@ def up(config: Config, generator: bool = True, bare: bool = False, say: Say = pr
     return msgspec.structs.replace(config, data_dir=str(folder(config)))
 
 
+def _theirs(config: Config, state: State) -> set[str]:
+    """The addresses that are somebody else's: who sourced `env` names ours, and they are started again."""
+    return {name for name in ADDRESSES if name in given()
+            and not (name in state.own and state.addresses.get(PREFIX + name.upper()) == getattr(config, name))}
+
+
 def _start_servers(config: Config, state: State, say: Say) -> Config:
-    home, set_ones = folder(config), given()
-    if "kafka_bootstrap" not in set_ones:
+    home = folder(config)
+    if "kafka_bootstrap" in state.own:
         from streams.stack.kafka import start_kafka
 
         kafka = start_kafka(home / "kafka", cache=config.cache, say=say)
         state.running += kafka.running.values()
         config = msgspec.structs.replace(config, kafka_bootstrap=kafka.bootstrap)
-    if "redis_url" not in set_ones:
+    if "redis_url" in state.own:
         url, running = start_redis(home / "redis")
         state.running.append(running)
         config = msgspec.structs.replace(config, redis_url=url)
-    if "postgres_dsn" not in set_ones:
+    if "postgres_dsn" in state.own:
         dsn, running = start_postgres(home / "postgres")
         state.running.append(running)
         config = msgspec.structs.replace(config, postgres_dsn=dsn)
     state.addresses = {PREFIX + name.upper(): getattr(config, name) for name in (*ADDRESSES, "api_token")}
     _save(config, state)
     for name in ADDRESSES:
-        say(f"{name:<16} {getattr(config, name)}{' (from the environment)' if name in set_ones else ''}")
+        say(f"{name:<16} {getattr(config, name)}{'' if name in state.own else ' (from the environment)'}")
     return config
 
 

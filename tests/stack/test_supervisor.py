@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.config import Config
+from streams.config import Config, load
 from streams.stack import supervisor
 from streams.stack.supervisor import State, lines_to_paste, located
 
@@ -32,3 +32,20 @@ def test_plain_addresses_stay_plain(tmp_path: Path) -> None:
     config = Config(data_dir=str(tmp_path))
     supervisor._save(config, State([], {"ONE": "redis://127.0.0.1:5/0", "TWO": "http://a:1,http://b:2"}))
     assert (tmp_path / "env").read_text() == "ONE=redis://127.0.0.1:5/0\nTWO=http://a:1,http://b:2\n"
+
+
+@pytest.mark.parametrize(("own", "said", "theirs"), [
+    (["redis_url"], "redis://127.0.0.1:5/0", set()),  # `env` was sourced
+    (["redis_url"], "redis://127.0.0.1:6/0", {"redis_url"}),
+    ([], "redis://127.0.0.1:5/0", {"redis_url"}),
+    (["redis_url"], "", set()),
+])
+def test_who_sourced_the_addresses_does_not_name_foreign_servers(
+    own: list[str], said: str, theirs: set[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in supervisor.ADDRESSES:
+        monkeypatch.delenv(f"MARGINSTREAM_{name.upper()}", raising=False)
+    monkeypatch.setenv("MARGINSTREAM_REDIS_URL", said)
+    state = State(addresses={"MARGINSTREAM_REDIS_URL": "redis://127.0.0.1:5/0"}, own=own)
+    assert supervisor._theirs(load(), state) == theirs
