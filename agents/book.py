@@ -29,7 +29,8 @@ def thresholds_for(account: Account, group: Group) -> Thresholds:
     if not account.auto_reduce or found.auto_reduce is None:
         return found
     calls = min if found.mode == "ratio" else max
-    return replace(found, liquidation=found.auto_reduce, margin_call=calls(found.margin_call, found.auto_reduce))
+    return replace(found, liquidation=found.auto_reduce, margin_call=calls(found.margin_call, found.auto_reduce),
+                   release=calls(found.release, found.auto_reduce))  # a release beyond it would end the plan before it began
 
 
 def figures_of(evaluation: Evaluation, thresholds: Thresholds) -> Figures:

@@ -13,6 +13,7 @@ from schemas import engine_pb2 as pb
 from schemas import keys
 from schemas.money import ONE, ZERO, say
 from tables.codec import figures_message
+from tables.fills import rounded
 from tables.house import Deal, apply_house_step
 from tables.rows import Account, Figures, Margin, PlanStep, User
 
@@ -82,7 +83,7 @@ def apply_step(user: User, account_id: str, step: PlanStep, leg: Leg, now_ms: in
     said = event(user.user_id, account_id, margin, (f"{step.step_id}/completed", int(step.step_id.rpartition("/s")[2])), now_ms)
     said.completed.CopyFrom(
         pb.Liquidation.Completed(
-            instrument=step.instrument, quantity=say(step.quantity), price=say(leg.price), realised_pnl=say(pnl), fee=say(deal.fee)
+            instrument=step.instrument, quantity=say(step.quantity), price=say(leg.price), realised_pnl=say(pnl), fee=say(rounded(deal.fee))
         )
     )
     return after, [said, *outputs]

@@ -34,7 +34,7 @@ def fill(position: Position, quantity: Decimal, price: Decimal, contract_size: D
     pnl = ZERO
     if held and (held > 0) != (quantity > 0):
         closing = min(abs(held), abs(quantity)).copy_sign(held)
-        share = cost if closing == held else _rounded(cost * closing / held)
+        share = cost if closing == held else rounded(cost * closing / held)
         pnl = (closing * price - share) * contract_size
         held, cost, quantity = held - closing, cost - share, quantity + closing
     if quantity:
@@ -44,9 +44,10 @@ def fill(position: Position, quantity: Decimal, price: Decimal, contract_size: D
         held, cost = held + quantity, cost + quantity * price
     if not held:
         return Filled(None, pnl)
-    return Filled(replace(position, quantity=held * sign, entry_cost=cost * sign, entry_price=_rounded(cost / held)), pnl)
+    return Filled(replace(position, quantity=held * sign, entry_cost=cost * sign, entry_price=rounded(cost / held)), pnl)
 
 
-def _rounded(number: Decimal) -> Decimal:
+def rounded(number: Decimal) -> Decimal:
+    """At most 18 decimals: sums of what is booked stay exact, and balance and ledger equal."""
     exponent = number.as_tuple().exponent
     return number.quantize(_PLACES) if isinstance(exponent, int) and exponent < -18 else number

@@ -11,7 +11,7 @@ from schemas.keys import HOUSE, instrument_key
 from schemas.money import ONE, ZERO, parse, say
 from schemas.user_data_pb2 import Side, UserDataOrderUpdateEvent
 from tables.draft import Draft, transaction
-from tables.fills import Overfilled, fill
+from tables.fills import Overfilled, fill, rounded
 from tables.invariants import Broken
 from tables.positions import side_of
 from tables.rows import Account, Output, PlanStep, Position, User, position_key
@@ -95,10 +95,10 @@ def apply_house_step(user: User, account_id: str, step: PlanStep, deal: Deal) ->
     short = known.side == "SHORT" or known.quantity < 0
     closing = min(abs(step.quantity), abs(known.quantity))
     filled = fill(known, closing if short else -closing, deal.price, deal.contract_size)
-    pnl = filled.pnl * deal.rate
+    pnl = rounded(filled.pnl * deal.rate)
     account = _moved(account, known, filled.position and replace(filled.position, updated_ms=deal.time_ms), pnl)
     outputs = []
-    for kind, amount in (("realised_pnl", pnl), ("fee", -deal.fee)):
+    for kind, amount in (("realised_pnl", pnl), ("fee", -rounded(deal.fee))):
         if amount:
             change = Change(step.step_id, kind, account.currency, amount)
             account = credit(account, change.asset, amount, deal.time_ms)

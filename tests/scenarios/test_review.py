@@ -1,6 +1,6 @@
 """Faults that a review found, each as the story that showed it: none of them may stop a worker, lose money or repeat an id."""
 
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 from typing import NamedTuple
 
 import pytest
@@ -197,3 +197,24 @@ async def test_what_is_taken_back_holds_no_longer() -> None:
     assert told == ["global", "global", RULE.rule_id, RULE.rule_id]
     prices._take_settings(RISK_RULES, [Setting(2, b"\xff", None), Setting(3, b"much", None), Setting(4, None, None)])
     assert prices.refused == {"rule": 3}
+
+
+def test_what_a_stop_out_books_adds_up_to_the_balance_to_the_last_digit() -> None:
+    large = worlds.position(worlds.JPY, "1000.37", "150.123", commission=Decimal("-0.003"))
+    small = worlds.position(worlds.JPY, "0.0041", "150.3", side="LONG")
+    found = judge(worlds.fx_user("100000", large, small), "house", worlds.world(worlds.mark(worlds.JPY, "149.0", "149.02")), ["x"])
+    assert found is not None
+    booked = [pb.Transaction.FromString(output.value) for output in found.outputs if output.topic == names.TRANSACTIONS]
+    with localcontext(Context(prec=200)):
+        total = sum((Decimal(one.amount) for one in booked), Decimal(100_000))
+    assert len(booked) == 3
+    assert found.row.accounts["house"].balances["USD"].wallet_balance == total
+
+
+def test_who_is_reduced_early_is_reduced_beyond_the_release_of_the_group_too() -> None:
+    rule = pb.RiskRule(rule_id="group:standard", group=pb.RiskRule.Group(group="standard"))
+    rule.group.thresholds.MergeFrom(pb.Threshold(warning="0.4", margin_call="0.9", liquidation="1", release="0.75", auto_reduce="0.6"))
+    user = worlds.usdm_user("400", worlds.position(worlds.BTC, "1", "60000"), auto_reduce=True)
+    found = judge(user, "a1", worlds.world(worlds.mark(worlds.BTC, "60000"), with_rules=worlds.rules(rule, worlds.btc_rule())), ["x"])
+    assert found is not None
+    assert [step.action for step in found.row.accounts["a1"].margin.plan] == ["cancel_orders", "close"]
