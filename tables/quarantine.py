@@ -13,10 +13,11 @@ def impose(draft: Draft, account_id: str, topic: str, reason: str) -> None:
     held = account.quarantines if account else draft.user.quarantines
     if any(known.topic == topic for known in held):
         return
+    quarantines = tuple(sorted((*held, entry), key=lambda one: one.topic))  # not by arrival: topics commute
     if account:
-        draft.put(replace(account, quarantines=(*held, entry)))
+        draft.put(replace(account, quarantines=quarantines))
     else:
-        draft.user = replace(draft.user, quarantines=(*held, entry))
+        draft.user = replace(draft.user, quarantines=quarantines)
     draft.anomaly("quarantine", account_id, f"{topic or 'every topic'}: {reason}")
     for name in [account_id] if account else list(draft.user.accounts):
         draft.check(name, "quarantine")
