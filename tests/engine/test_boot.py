@@ -31,7 +31,7 @@ def test_a_worker_refuses_topics_with_another_partition_count(kafka: str, tmp_pa
     admin.create_topics([NewTopic(changelog, 2, 1)])[changelog].result(20)
     env = {**os.environ, "MARGINSTREAM_KAFKA_BOOTSTRAP": kafka, "MARGINSTREAM_APP_ID": app_id, "MARGINSTREAM_PARTITIONS": "7",
            "MARGINSTREAM_DATA_DIR": str(tmp_path)}
-    done = subprocess.run(WORKER, env=env, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(WORKER, env=env, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1].startswith("marginstream worker: ")
     assert f"topic {changelog}: expected 7 partitions, was 2" in done.stderr.strip().splitlines()[-1]
@@ -78,6 +78,15 @@ def broker(tmp_path: Path) -> Iterator[str]:
     cluster.stop()
 
 
+def test_a_worker_that_the_group_refuses_ends_with_one_line(broker: str, tmp_path: Path) -> None:
+    """The broker's least session timeout is a second: aiokafka keeps that answer to itself while nothing is assigned."""
+    topics.create(Config(kafka_bootstrap=broker))
+    env = {**os.environ, PREFIX + "KAFKA_BOOTSTRAP": broker, PREFIX + "SESSION_TIMEOUT_S": "0.5", PREFIX + "DATA_DIR": str(tmp_path)}
+    done = subprocess.run(WORKER, env=env, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert "InvalidSessionTimeoutError" in done.stderr.strip().splitlines()[-1]
+
+
 def test_a_worker_whose_name_another_holds_ends_with_one_line(broker: str, tmp_path: Path) -> None:
     """Faust refuses the assignment of a static member that had another URL; such a worker used to stay, alive and never ready."""
     topics.create(Config(kafka_bootstrap=broker))
@@ -86,8 +95,8 @@ def test_a_worker_whose_name_another_holds_ends_with_one_line(broker: str, tmp_p
     first, second = (Command(f"worker-{at}", WORKER, {**env, PREFIX + "WEB_PORT": str(port)}) for at, port in enumerate(ports))
     holder = process.start(first, tmp_path)
     try:
-        assert process.wait_until(lambda: supervisor.ready(ports[0]), 60, 0.2), process.log_end(holder, 20)
-        done = subprocess.run(WORKER, env={**os.environ, **(second.env or {})}, cwd=ROOT, capture_output=True, text=True, timeout=60,
+        assert process.wait_until(lambda: supervisor.ready(ports[0]), 120, 0.2), process.log_end(holder, 20)
+        done = subprocess.run(WORKER, env={**os.environ, **(second.env or {})}, cwd=ROOT, capture_output=True, text=True, timeout=120,
                               check=False)
     finally:
         process.kill(holder)

@@ -75,7 +75,7 @@ class Worker:
     def __enter__(self) -> "Worker":
         words = [sys.executable, "-m", "streams", "worker"]
         self.running = process.start(Command(f"worker-{self.config.generation}", words, self.env), self.folder)
-        assert process.wait_until(lambda: supervisor.ready(self.port), 60, 0.2), process.log_end(self.running, 20)
+        assert process.wait_until(lambda: supervisor.ready(self.port), 120, 0.2), process.log_end(self.running, 20)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -85,12 +85,12 @@ class Worker:
     def refused(self) -> str:
         """The last line of a worker that does not start."""
         done = subprocess.run([sys.executable, "-m", "streams", "worker"], env=self.env, cwd=ROOT, capture_output=True, text=True,
-                              timeout=60, check=False)
+                              timeout=120, check=False)
         assert done.returncode == 1, done.stderr
         return done.stderr.strip().splitlines()[-1]
 
     def holds(self, amount: int) -> bool:
-        return process.wait_until(lambda: self.balance() == amount, 30, 0.2)
+        return process.wait_until(lambda: self.balance() == amount, 60, 0.2)
 
     def balance(self) -> Decimal | None:
         try:
@@ -131,9 +131,9 @@ def read_all(config: Config, topic: str) -> list[Any]:
     return asyncio.run(read())
 
 
-def committed(config: Config) -> dict[tuple[str, int], int]:
+def committed(config: Config, group: str = "") -> dict[tuple[str, int], int]:
     admin = AdminClient({"bootstrap.servers": config.kafka_bootstrap})  # it answers as long as it is held
-    [found] = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(broker_topics.group(config))]).values()
+    [found] = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group or broker_topics.group(config))]).values()
     return {(tp.topic, tp.partition): tp.offset for tp in found.result(20).topic_partitions or ()}
 
 
@@ -212,7 +212,12 @@ async def test_an_outbox_that_may_not_have_left_goes_along(broker: str) -> None:
     rows = {name: row(User(name, version=4), fences, f"of {name}").SerializeToString() for name in ("live:a", "live:b")}
     await write(first, broker_topics.changelog(first, "accounts"), [
         (CLAIM, b""), (b"live:a", rows["live:a"]), (SENT, (0).to_bytes(8, "big")), (b"live:b", rows["live:b"])])
+    read = {TopicPartition(WALLET_DELTAS, AT): 9, TopicPartition(ACCOUNT_UPDATES, AT): 9}
+    for name in ("outbox-postgres", "outbox-g1"):
+        await moving._store(first, name, read)
     await asyncio.to_thread(moving.migrate, second)
+    assert await asyncio.to_thread(committed, second) == {(ACCOUNT_UPDATES, AT): 9}
+    assert await asyncio.to_thread(committed, first, "outbox-postgres") == {(WALLET_DELTAS, AT): 0, (ACCOUNT_UPDATES, AT): 9}
     part = await moving._read(second, plan_of(), AT)
     codec = Codec(len(fences), plan_of().dump, plan_of().load)
     found = {key: codec.decode(data) for key, data in part.rows.items() if isinstance(data, bytes)}
