@@ -1,4 +1,4 @@
-"""Random histories of every kind of fact, broken ones among them: topics commute, a crash at any moment changes nothing, repeats neither."""
+"""Random histories of every kind of fact, broken ones among them: topics commute, neither crashes nor repeats change anything."""
 
 from typing import Any
 
@@ -80,7 +80,7 @@ def restarted(engine: Engine) -> Engine:
     after.offsets = dict(engine.offsets)
     for ledger, found, dump, load in ((engine.accounts, after.accounts, codec.dump_user, codec.load_user),
                                       (engine.orders, after.orders, codec.dump_orders, codec.load_orders)):
-        rows = Codec(len(ledger.sources), dump, load)  # type: ignore[arg-type]
+        rows = Codec(len(ledger.sources), dump, load)
         for number, part in ledger.parts.items():
             for key, row in part.rows.items():
                 assert isinstance(row, Row)
