@@ -9,7 +9,10 @@ DAY_MS = 86_400_000
 
 
 class Topic(NamedTuple):
-    """`partitions` None: the setting's count, as all user-keyed topics have."""
+    """`partitions` None: the setting's count, as all user-keyed topics have.
+
+    `append_time`: the broker's clock stamps the records. Deadlines of rows rest on it, and a producer's clock may be hours off.
+    """
 
     name: str
     key: str
@@ -24,7 +27,9 @@ class Topic(NamedTuple):
         found = {"cleanup.policy": "compact", "max.compaction.lag.ms": str(DAY_MS)} if self.compacted else {
             "cleanup.policy": "delete", "retention.ms": str(self.retention_ms)}
         if self.append_time:
-            found |= {"message.timestamp.type": "LogAppendTime", "min.compaction.lag.ms": str(DAY_MS)}
+            found["message.timestamp.type"] = "LogAppendTime"
+        if self.append_time and self.compacted:
+            found["min.compaction.lag.ms"] = str(DAY_MS)
         return found
 
 
@@ -49,14 +54,14 @@ ANOMALIES = "anomalies"
 DEAD_LETTERS = "dead-letters"
 
 ALL: tuple[Topic, ...] = (
-    Topic(ORDER_UPDATES, "user", user_data.UserDataOrderUpdateEvent),
-    Topic(POSITION_UPDATES, "user", user_data.UserDataPositionUpdateEvent),
-    Topic(BALANCE_UPDATES, "user", user_data.UserDataBalanceUpdateEvent),
-    Topic(VENUE_MARGIN_CALLS, "user", user_data.UserDataMarginCallEvent),
-    Topic(ACCOUNT_CONFIG, "user", user_data.UserDataAccountConfigEvent),
-    Topic(WALLET_DELTAS, "user", engine.WalletDelta),
-    Topic(ACCOUNT_UPDATES, "user", engine.AccountUpdate),
-    Topic(LIQUIDATION_REPORTS, "user", engine.LiquidationReport),
+    Topic(ORDER_UPDATES, "user", user_data.UserDataOrderUpdateEvent, append_time=True),
+    Topic(POSITION_UPDATES, "user", user_data.UserDataPositionUpdateEvent, append_time=True),
+    Topic(BALANCE_UPDATES, "user", user_data.UserDataBalanceUpdateEvent, append_time=True),
+    Topic(VENUE_MARGIN_CALLS, "user", user_data.UserDataMarginCallEvent, append_time=True),
+    Topic(ACCOUNT_CONFIG, "user", user_data.UserDataAccountConfigEvent, append_time=True),
+    Topic(WALLET_DELTAS, "user", engine.WalletDelta, append_time=True),
+    Topic(ACCOUNT_UPDATES, "user", engine.AccountUpdate, append_time=True),
+    Topic(LIQUIDATION_REPORTS, "user", engine.LiquidationReport, append_time=True),
     Topic(PRICE_TICKS, "instrument", engine.PriceTick, compacted=True, append_time=True),
     Topic(RISK_RULES, "rule_id@effective_from", engine.RiskRule, compacted=True, partitions=1),
     Topic(CONTROL, "scope", engine.Control, compacted=True, partitions=1),

@@ -15,7 +15,7 @@ from schemas import names
 from schemas.keys import partition_of
 from streams.config import Config
 from streams.prices import Prices
-from streams.topics import CONTROL, RISK_RULES
+from streams.topics import ACCOUNT_SOURCES, BY_NAME, CONTROL, RISK_RULES
 from tables import codec
 from tables.read import Unreadable, read
 from tables.rows import Fact, Margin, User
@@ -218,3 +218,9 @@ def test_who_is_reduced_early_is_reduced_beyond_the_release_of_the_group_too() -
     found = judge(user, "a1", worlds.world(worlds.mark(worlds.BTC, "60000"), with_rules=worlds.rules(rule, worlds.btc_rule())), ["x"])
     assert found is not None
     assert [step.action for step in found.row.accounts["a1"].margin.plan] == ["cancel_orders", "close"]
+
+
+@pytest.mark.parametrize("topic", ACCOUNT_SOURCES)
+def test_deadlines_of_rows_rest_on_the_clock_of_the_broker(topic: str) -> None:
+    """A part of a frame that a producer dated an hour ahead kept its account settling, and unjudged, for that hour."""
+    assert BY_NAME[topic].configs()["message.timestamp.type"] == "LogAppendTime"
