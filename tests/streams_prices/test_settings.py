@@ -18,13 +18,13 @@ THRESHOLD = {"mode": "percent", "warning": "150", "margin_call": "100", "liquida
 KINDS: dict[str, pb.RiskRule] = {
     "instrument": btc_rule(),
     "group": pb.RiskRule(rule_id="group:vip", group=pb.RiskRule.Group(
-        group="vip", thresholds=pb.Threshold(**THRESHOLD), leverage="50", fallback_ratio="0.9")),  # type: ignore[arg-type]
+        group="vip", thresholds=pb.Threshold(**THRESHOLD), leverage="50", fallback_ratio="0.9")),
     "collateral_weight": pb.RiskRule(rule_id="weight:USDT/BTC", collateral_weight=pb.RiskRule.CollateralWeight(
         currency="USDT", asset="BTC", weight="0.95")),
 }
 NUMBERS = {"contract_size", "price_tick", "quantity_step", "min_quantity", "margin_rate", "taker_fee", "jump_ratio", "hedged_factor",
-           "floor", "cap", "rate", "amount", "max_leverage", "weight", "leverage", "fallback_ratio", "warning", "margin_call", "liquidation",
-           "release", "auto_reduce"}
+           "floor", "cap", "rate", "amount", "max_leverage", "weight", "leverage", "fallback_ratio", "warning", "margin_call",
+           "liquidation", "release", "auto_reduce"}
 
 
 def take(service: Prices, topic: str, *values: bytes | None) -> None:
