@@ -127,8 +127,8 @@ def _check(options: argparse.Namespace, config: Config) -> int:
         found = check(config, user)
     for line in found.differs:
         print(line)
-    for line in found.moving:
-        print(f"moving, not judged: {line}")
+    if found.moving:
+        print(f"moving, not judged: {len(found.moving)} lines such as {found.moving[0]}")
     if not found.differs:
         print("rows, Redis, Postgres and ledger agree")
     return 1 if found.differs else 0

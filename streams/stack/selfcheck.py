@@ -27,7 +27,7 @@ _TOLD = (topics.LIQUIDATIONS, topics.MARGIN_CALLS, topics.ACCOUNT_STATES, topics
 _WORLD = (topics.RISK_RULES, topics.CONTROL)
 _READ = (*FACTS, *_TOLD, *_WORLD, topics.DEAD_LETTERS)
 _WAIT_S = 60.0
-_LAG_S_MAX = 30.0  # what was there when a check began must have arrived by then
+_LAG_S_MAX = 20.0  # what was there when a check began must have arrived by then
 _LOOKS_MIN = 3  # however long one takes
 _PAUSE_S = 2.0
 
