@@ -44,6 +44,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     cooldown_ms: int = 1_000
     web_host: str = "127.0.0.1"
     web_port: int = 6066
+    web_url: str = ""  # of a worker, as other workers reach it; "" = from host and port
     health_port: int = 0  # of a bridge; 0 = any free one
     api_token: str = ""
     log_level: str = "INFO"
@@ -67,6 +68,7 @@ _TEXTS = {  # field -> pattern, and its words
     "kafka_bootstrap": (rf"{_HOST}(,{_HOST})*", "host:port, comma-separated"),
     "redis_url": (r"(rediss?|unix)://\S+", "redis://host:port/number"),
     "postgres_dsn": (r"postgres(ql)?://\S+|\w+\s*=.+", "postgresql://user@host:port/database"),
+    "web_url": (r"(https?://[^\s/]+/?)?", "http://host:port"),
     "default_user_type": (r"[a-z][a-z0-9_]{0,31}", "a to z, 0 to 9 and _, a letter first"),
     "log_level": (r"(?i:debug|info|warning|error|critical)", "DEBUG, INFO, WARNING, ERROR or CRITICAL"),
 }
@@ -93,7 +95,7 @@ def _refused(field: str, value: object) -> str:
     """Why not, or nothing."""
     if field in _PORTS and not (isinstance(value, int) and _PORTS[field] <= value <= PORT_MAX):
         return f"expected {_PORTS[field]}..{PORT_MAX}, was {value}"
-    if isinstance(value, int | float) and not ((0 < value if field in _POSITIVE else 0 <= value) and value < math.inf):
+    if isinstance(value, int | float) and not ((value > 0 if field in _POSITIVE else value >= 0) and value < math.inf):
         return f"expected a number {'above' if field in _POSITIVE else 'from'} 0, was {value}"
     pattern, words = _TEXTS.get(field, (".*", ""))
     if isinstance(value, str) and not re.fullmatch(pattern, value, re.DOTALL):

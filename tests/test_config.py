@@ -48,7 +48,7 @@ def test_a_switch(text: str, expected: bool) -> None:
     ("KAFKA_BOOTSTRAP", "a:b", "expected host:port, comma-separated, was 'a:b'"), ("KAFKA_BOOTSTRAP", "a:1,", "was 'a:1,'"),
     ("KAFKA_BOOTSTRAP", "kafka://a:1", "expected host:port"), ("DEFAULT_USER_TYPE", "A B", "was 'A B'"),
     ("LOG_LEVEL", "LOUD", "expected DEBUG, INFO, WARNING, ERROR or CRITICAL, was 'LOUD'"),
-    ("REDIS_URL", "secret", "expected redis://"), ("POSTGRES_DSN", "secret", "expected postgresql://"),
+    ("WEB_URL", "worker-0:6066", "expected http://host:port"), ("REDIS_URL", "secret", "expected redis://"), ("POSTGRES_DSN", "secret", "expected postgresql://"),
     ("COMMIT_INTERVAL_S", "nan", "above 0, was nan"), ("SESSION_TIMEOUT_S", "inf", "above 0, was inf"),
     ("PARTITIONS", "0", "above 0, was 0"), ("COMMIT_INTERVAL_S", "-1", "above 0, was -1.0"),
 ])
@@ -63,6 +63,7 @@ def test_a_bad_setting_is_named(name: str, text: str, says: str) -> None:
     ("KAFKA_BOOTSTRAP", "one"), ("KAFKA_BOOTSTRAP", "one:1,two.example:2"), ("KAFKA_BOOTSTRAP", "[::1]:9092"), ("LOG_LEVEL", "debug"),
     ("REDIS_URL", "rediss://:p@h:1/0"), ("REDIS_URL", "unix:///run/redis.sock"), ("POSTGRES_DSN", "host=h dbname=d"),
     ("POSTGRES_DSN", "postgres://u:p@h/d?sslmode=require"), ("DEFAULT_USER_TYPE", "demo_2"),
+    ("WEB_URL", "http://worker-0:6066"),
 ])
 def test_a_good_setting_is_taken(name: str, text: str) -> None:
     assert getattr(load({f"MARGINSTREAM_{name}": text}, NONE), name.lower()) == text

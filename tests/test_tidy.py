@@ -157,8 +157,13 @@ def test_the_compose_file_refers_to_what_is_there() -> None:
         assert settings <= set(Config.__struct_fields__), name
         if "build" in service:
             assert service["command"][0] in known, name
+        assert "restart" in service or name == "setup", name
     workers = [name for name in services if name.startswith("worker-")]
     assert len(workers) == Config().partitions
+    for name in workers:  # each under its own name, by which the others ask it for rows
+        said = services[name]["environment"]
+        assert (said["MARGINSTREAM_WEB_URL"], said["MARGINSTREAM_WORKER_NAME"]) == (f"http://{name}:6066", name)
+        assert len(set(said.values())) == len(said) - 1  # name and instance are the same
     assert services["kafka"]["image"] == "apache/kafka:4.1.1"
 
 

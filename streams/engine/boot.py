@@ -109,7 +109,8 @@ def create_faust(config: Config) -> EngineApp:
         cython_optimizations=True,
         web_enabled=False,
         web_host=config.web_host,
-        web_port=config.web_port,  # with the host the worker's address, by which others find its rows
+        web_port=config.web_port,
+        canonical_url=config.web_url or f"http://{config.web_host}:{config.web_port}",  # by which others find its rows
     )
     app.accept_loss, app.log_level = config.accept_loss, config.log_level
     app.on_worker_init.connect(_quiet, weak=False)

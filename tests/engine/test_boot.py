@@ -102,3 +102,12 @@ def test_a_worker_whose_name_another_holds_ends_with_one_line(broker: str, tmp_p
         process.kill(holder)
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1].startswith("marginstream worker: consumer group: expected a membership, was ")
+
+
+@pytest.mark.parametrize(("settings", "expected"), [
+    ({}, "http://127.0.0.1:6066"),
+    ({"web_port": 7000}, "http://127.0.0.1:7000"),
+    ({"web_host": "0.0.0.0", "web_url": "http://worker-1:6066"}, "http://worker-1:6066"),
+])
+def test_a_worker_is_found_by_the_address_that_others_reach(settings: dict[str, Any], expected: str) -> None:
+    assert str(boot.create_faust(Config(**settings)).conf.canonical_url) == expected
