@@ -130,6 +130,10 @@ def _check_order(event: UserDataOrderUpdateEvent) -> None:
     if not (event.order_id or event.algo_id or event.client_order_id):
         raise BadField("order_id: expected an order id, algo id or client order id, was none")
     _numbers(event, _ORDER)
+    for field in ("orig_qty", "cum_filled_qty"):
+        said = getattr(event, field)
+        if said and parse(said) < 0:
+            raise BadField(f"{field}: expected a quantity of 0 or more, was {said!r}")
     if not event.HasField("fill"):
         return
     _numbers(event.fill, _FILL, "fill.")

@@ -45,10 +45,12 @@ def fold_fill(draft: Draft, event: UserDataOrderUpdateEvent) -> None:
     Quantities are in base units (contract size 1) and the PnL is in the account's currency, unless the fill tells its realised PnL.
     """
     account = account_of(draft, event.meta)
-    if account is None or not event.HasField("fill") or event.fill.lite or account.execution != HOUSE:
+    if account is None or not event.HasField("fill") or event.fill.lite or (account.venue == HOUSE and account.execution != HOUSE):
         return
     number = event.meta.exchange_seq
-    if number.isascii() and number.isdigit():
+    if account.venue != HOUSE:
+        apply_fill(draft, event)  # it refuses
+    elif number.isascii() and number.isdigit():
         admit(draft, f"house-fills/{event.meta.account_id}", int(number))
     elif (trade := f"{event.symbol}/{event.fill.trade_id}") not in account.recent_fills:
         draft.put(replace(account, recent_fills=(*account.recent_fills, trade)[-draft.policy.recent_fills_max:]))

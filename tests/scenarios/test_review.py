@@ -12,6 +12,7 @@ from agents.risk.world import Control, World
 from agents.verdict import check as judge
 from schemas import engine_pb2 as pb
 from schemas import names
+from schemas import user_data_pb2 as ud
 from schemas.keys import partition_of
 from streams.config import Config
 from streams.prices import Prices
@@ -20,7 +21,7 @@ from tables import codec
 from tables.read import Unreadable, read
 from tables.rows import Fact, Margin, User
 from tests.agents import worlds
-from tests.tables.facts import VENUE, balance, delta, end, fact, fold_all, house_fill, meta, position, said, update
+from tests.tables.facts import VENUE, balance, delta, end, fact, fold_all, house_fill, meta, order, position, said, update
 
 BIGGEST = 2**64 - 1
 
@@ -66,6 +67,7 @@ def account(name: str, venue: str = "binance_usdm", ident: str = "a") -> Fact:
         (delta(1, asset="US\0D"), "asset: expected a text without 0 bytes"),
         (profile(execution="HOUSE"), "profile.execution: expected house, venue or external, was 'HOUSE'"),  # it meant external
         (position("1", meta(1), leverage="-5"), "leverage: expected a leverage of 0 or more"),
+        (order("1", ud.NEW, meta(1), cum_filled_qty="-5"), "cum_filled_qty: expected a quantity of 0 or more, was '-5'"),
         (update(exchange_account_removed="house"), "exchange_account_removed: expected an exchange account"),  # the balance went with it
         (account("house"), "exchange_account.venue: expected 'house' of the house account"),
     ],
@@ -92,6 +94,13 @@ def test_an_account_that_returns_has_episodes_of_its_own() -> None:
     row, _ = fold_all([update("b", exchange_account_removed=VENUE), account(VENUE, ident="c")], row)
     assert row.accounts[VENUE].margin.episode > 7
     assert row.accounts[VENUE].margin.known_rung == 1
+
+
+def test_a_fill_of_the_house_for_a_venue_s_account_is_a_dead_letter() -> None:
+    event = house_fill(1, "1", "1").message
+    event.meta.account_id = VENUE  # type: ignore[attr-defined]
+    _, steps = fold_all([balance("1", meta(1)), fact(names.ORDER_UPDATES, event)])  # type: ignore[arg-type]
+    assert len(said(steps[-1].outputs, names.DEAD_LETTERS)) == 1
 
 
 def test_each_anomaly_of_a_fact_has_its_own_id() -> None:
