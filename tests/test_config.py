@@ -48,7 +48,8 @@ def test_a_switch(text: str, expected: bool) -> None:
     ("KAFKA_BOOTSTRAP", "a:b", "expected host:port, comma-separated, was 'a:b'"), ("KAFKA_BOOTSTRAP", "a:1,", "was 'a:1,'"),
     ("KAFKA_BOOTSTRAP", "kafka://a:1", "expected host:port"), ("DEFAULT_USER_TYPE", "A B", "was 'A B'"),
     ("LOG_LEVEL", "LOUD", "expected DEBUG, INFO, WARNING, ERROR or CRITICAL, was 'LOUD'"),
-    ("WEB_URL", "worker-0:6066", "expected http://host:port"), ("REDIS_URL", "secret", "expected redis://"), ("POSTGRES_DSN", "secret", "expected postgresql://"),
+    ("WEB_URL", "worker-0:6066", "expected http://host:port"),
+    ("REDIS_URL", "secret", "expected redis://"), ("POSTGRES_DSN", "secret", "expected postgresql://"),
     ("COMMIT_INTERVAL_S", "nan", "above 0, was nan"), ("SESSION_TIMEOUT_S", "inf", "above 0, was inf"),
     ("PARTITIONS", "0", "above 0, was 0"), ("COMMIT_INTERVAL_S", "-1", "above 0, was -1.0"),
 ])

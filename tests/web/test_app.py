@@ -177,7 +177,8 @@ def test_metrics_in_text_format() -> None:
 
 
 TOKENS = [("", 401), ("Bearer wrong", 401), ("Bearer sécret", 401), ("sesame", 401), ("Basic sesame", 401),
-          ("Bearer", 401), ("Bearer ", 401), ("Bearer sesame2", 401), ("Bearer Sesame", 401), ("Bearer sesame", 200), ("bearer  sesame", 200)]
+          ("Bearer", 401), ("Bearer ", 401), ("Bearer sesame2", 401), ("Bearer Sesame", 401),
+          ("Bearer sesame", 200), ("bearer  sesame", 200)]
 
 
 @pytest.mark.parametrize(("given", "expected"), TOKENS)
