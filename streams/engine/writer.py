@@ -26,14 +26,21 @@ class Fenced(RuntimeError):
     """Another worker wrote to a changelog partition that this worker owns."""
 
 
+class InDoubt(RuntimeError):
+    """An earlier group failed: its rows may be in the changelog without their outputs being sent."""
+
+
 class GroupWriter:
     """Writes the changed rows of one ledger; one group at a time."""
 
     def __init__(self, ledger: "Ledger") -> None:
         self.ledger = ledger
         self.wake, self.room, self._lock = asyncio.Event(), asyncio.Event(), asyncio.Lock()
+        self.rest = asyncio.Event()  # no group travels
+        self.rest.set()
         self.pending = 0  # records folded and not yet flushed
         self.groups = self.rows_written = self.bytes_written = 0
+        self._failed: BaseException | None = None
 
     async def run(self) -> None:
         """Flush whenever something changed; nothing waits for a timer. An error stops the worker."""
@@ -49,6 +56,7 @@ class GroupWriter:
         """Write one record to every owned changelog partition that is at rest, so that a foreign write there is noticed (`Fenced`)
         long before compaction could remove the good row it displaced."""
         async with self._lock:
+            self._refuse_doubt()
             if self.ledger.frozen:
                 return
             idle = {number: part for number, part in self.ledger.parts.items() if part.recovered and not part.dirty}
@@ -67,6 +75,7 @@ class GroupWriter:
     async def flush(self) -> None:
         """Write every changed row and then its outputs; returns when the broker has acknowledged both."""
         async with self._lock:
+            self._refuse_doubt()
             self.wake.clear()
             self.pending, self.ledger.heavy = 0, False
             self.room.set()
@@ -82,10 +91,16 @@ class GroupWriter:
                 await asyncio.gather(*(self.write_rows(number, changed[number], records) for number, records in rows.items()))
                 await self.send_outputs(outputs)
             except BaseException as error:
-                self.ledger.app.consumer.halted = error  # these rows are in doubt: no commit may follow
+                self._failed = self.ledger.app.consumer.halted = error  # these rows are in doubt: no commit and no group may follow
                 raise
             self.groups += 1
             METRICS.flush_seconds.observe(time.perf_counter() - began)
+
+    def _refuse_doubt(self) -> None:
+        """The first record of a group says that all earlier outputs are acknowledged: after one that failed it would be a lie, and the
+        next owner would not send them. Who waited for that group (a commit) must not write another."""
+        if self._failed is not None:
+            raise InDoubt(f"{self.ledger.plan.name}: expected no group after one that is in doubt ({self._failed!r})")
 
     def _encode(self, number: int, part: Partition, outputs: dict[tuple[str, int], Records]) -> Records:
         """Rows of a partition as records, behind the record that says all earlier outputs are acknowledged."""

@@ -226,3 +226,27 @@ async def test_an_idle_owner_notices_a_foreign_write() -> None:
     producer.logs[CHANGELOG, 0].append((b"a", b"from a paused owner"))
     with pytest.raises(Fenced, match="expected offset 1, was 2"):
         await ledger.writer.renew()
+
+
+@pytest.mark.parametrize("again", ["flush", "renew"])
+async def test_after_a_group_that_failed_nothing_says_that_its_outputs_were_sent(monkeypatch: pytest.MonkeyPatch, again: str) -> None:
+    producer = FakeProducer()
+    ledger = wallet(producer)
+    real = producer.send_batch
+
+    async def away(batch: FakeBatch, topic: str, partition: int) -> asyncio.Future[Any]:
+        done = await real(batch, topic, partition)  # appended, but nobody hears of it
+        lost = asyncio.get_running_loop().create_future()
+        lost.set_exception(TimeoutError("no answer"))
+        return lost if topic == CHANGELOG else done
+
+    fold(ledger, Record(0, b"live:1", b"5"))
+    with monkeypatch.context() as patch, pytest.raises(TimeoutError):
+        patch.setattr(producer, "send_batch", away)
+        await ledger.flush()
+    written = list(producer.logs[CHANGELOG, 0])
+    if again == "flush":  # a commit that waited for the first group
+        fold(ledger, Record(1, b"live:2", b"5"))
+    with pytest.raises(RuntimeError, match="in doubt"):
+        await getattr(ledger.writer, again)()
+    assert producer.logs[CHANGELOG, 0] == written
