@@ -163,7 +163,8 @@ def frames() -> dict[str, Kind]:
         f"{names.ORDER_UPDATES}/house fill by trade": Kind(
             house_fill(1, "2", "10", numbered=False), house_fill(2, "1", "14", numbered=False), cash, "both"),
         f"{names.LIQUIDATION_REPORTS}/status": Kind(
-            report(STEP_1, "refused"), report(STEP_1, "filled"), lambda engine: [step.status for step in venue(engine).margin.plan], "newer"),
+            report(STEP_1, "refused"), report(STEP_1, "filled"),
+            lambda engine: [step.status for step in venue(engine).margin.plan], "newer"),
         f"{names.LIQUIDATION_REPORTS}/snapshot": Kind(
             report(STEP_1, "accepted", snapshot_id="one"), report(STEP_2, "filled"),
             lambda engine: (venue(engine).awaited_snapshot, [step.status for step in venue(engine).margin.plan]), "both", "settling"),
