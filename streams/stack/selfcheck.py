@@ -26,7 +26,7 @@ FACTS = topics.ACCOUNT_SOURCES
 _TOLD = (topics.LIQUIDATIONS, topics.MARGIN_CALLS, topics.ACCOUNT_STATES, topics.ORDER_STATES)
 _WORLD = (topics.RISK_RULES, topics.CONTROL)
 _READ = (*FACTS, *_TOLD, *_WORLD, topics.DEAD_LETTERS)
-_WAIT_S = 60.0
+_WAIT_S = 180.0  # a loaded machine catches up late, which is no difference
 _LAG_S_MAX = 20.0  # what was there when a check began must have arrived by then
 _LOOKS_MIN = 3  # however long one takes
 _PAUSE_S = 2.0
@@ -48,7 +48,7 @@ class Held(NamedTuple):
 
 
 def self_check(config: Config, user: str | None = None) -> list[str]:
-    """What differs, a line each; empty = all agree. Waits up to a minute for quiet; what still moves then is a difference itself."""
+    """What differs, a line each; empty = all agree. Waits three minutes at most for quiet; what still moves then is a difference itself."""
     return asyncio.run(_check_quiet(config, user))
 
 
