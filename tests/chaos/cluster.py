@@ -123,7 +123,7 @@ class Cluster:
             return False
         return all(supervisor.ready(port) and self._waiting(name) == 0 for name, port in self.ports.items() if name in self._running)
 
-    def whole(self, timeout_s: float = 90.0) -> None:
+    def whole(self, timeout_s: float = 180.0) -> None:
         """Starts what is dead until all is ready; raises where that does not come in time."""
         def healed() -> bool:
             for name in self.dead:
@@ -144,7 +144,7 @@ class Cluster:
         del self._running[name]
         asked, said = self._asked.pop(name, ""), self._said(name)
         refused = next((word for word in REFUSED if word in said), "")
-        young = asked == "end" and not said  # the signal came before anybody was there to take it
+        young = asked == "end" and "Starting..." not in said  # the signal came before anybody was there to take it
         if (asked, code) in (("kill", -signal.SIGKILL), ("end", 0)) or (young and code == -signal.SIGTERM):
             self.ended[f"{asked}: {code}"] += 1
         elif code == 1 and asked and "was not delivered" in said:  # in the middle of an end or of waking up: it stops before it commits

@@ -172,7 +172,7 @@ class Chaos:
         for thread in self._away:
             thread.join(120)
         self.on.whole()
-        moving = asyncio.run(quiet(self.on.config, 60.0))
+        moving = asyncio.run(quiet(self.on.config, 120.0))
         self.read = asyncio.run(read_topics(self.on.config, (*_READ, topics.DEAD_LETTERS)))
         expect()
         verdicts = self.read[topics.MARGIN_CALLS] + self.read[topics.LIQUIDATIONS]
