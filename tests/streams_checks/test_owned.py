@@ -140,7 +140,7 @@ async def test_an_accepted_loss_leaves_every_user_of_its_partition_in_doubt(desk
     await desk.checks._fill()
     assert desk.written() == sorted(user.user_id for user in of(1))
     for user in of(1):
-        assert [entry.topic for entry in desk.row(user.user_id).quarantines] == [names.WALLET_DELTAS, names.ORDER_UPDATES]
+        assert [entry.topic for entry in desk.row(user.user_id).quarantines] == [names.ORDER_UPDATES, names.WALLET_DELTAS]
         assert desk.outputs(user.user_id) == [names.ANOMALIES] * 2
     desk.checks._owned(1)
     await desk.checks._fill()
