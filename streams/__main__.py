@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import json
 import logging
 import os
 import sys
@@ -118,6 +119,18 @@ def _stdin() -> TextIO:
     return sys.stdin or io.StringIO()
 
 
+def _bench(options: argparse.Namespace, _: Config) -> int:
+    from streams.bench.engine import SYSTEMS, Load, bench
+
+    load = Load(options.deltas, options.rate, options.seconds)
+    found = []
+    for figures in bench("", options.system or SYSTEMS, load, options.rounds):
+        print(f"{figures['system']} {figures['run']}: done", file=sys.stderr)
+        found.append(figures)
+    print(json.dumps({"bench": options.name, "runs": found}, indent=1))
+    return 0
+
+
 def _check(options: argparse.Namespace, config: Config) -> int:
     from streams.stack.selfcheck import check
     from streams.stack.supervisor import located
@@ -170,7 +183,17 @@ def parser() -> argparse.ArgumentParser:
     evaluate = add("evaluate", _evaluate, "one account as JSON from stdin, its margin as JSON")
     evaluate.add_argument("--lines", action="store_true", help="JSON lines in and out")
     add("check", _check, "consistency of row, Redis, Postgres and ledger; exit 1 on a difference").add_argument("user", nargs="?")
+    _describe_bench(add("bench", _bench, "the engine alone and the full product on wallet deltas; JSON on stdout"))
     return root
+
+
+def _describe_bench(bench: argparse.ArgumentParser) -> None:
+    bench.add_argument("name", choices=("engine",))
+    bench.add_argument("--system", action="append", choices=("engine", "product"), help="one of the two; none: both")
+    bench.add_argument("--deltas", type=int, default=200_000, help="to drain; 0: no drain")
+    bench.add_argument("--rate", type=int, default=1_000, help="a second, paced; 0: not paced")
+    bench.add_argument("--seconds", type=float, default=30.0, help="of a paced run, after 5 s of warm-up")
+    bench.add_argument("--rounds", type=int, default=1, help="of all runs, interleaved, each on a broker of its own")
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -82,9 +82,8 @@ class Run:
     def worker(self) -> Iterator[int]:
         """Its process id; told to end afterwards."""
         values = {PREFIX + field.upper(): str(getattr(self.config, field)) for field in Config.__struct_fields__}
-        words = [sys.executable, "-m", *(("streams", "worker") if self.system == "product" else ("streams.bench.wallets",))]
-        env = {**values, "BENCH_SOURCE": self.source, "BENCH_OUTPUT": self.out}
-        running = process.start(Command(self.config.app_id, words, env), self.folder / "logs")
+        words = ("streams", "worker") if self.system == "product" else ("streams.bench.wallets", self.source, self.out)
+        running = process.start(Command(self.config.app_id, [sys.executable, "-m", *words], values), self.folder / "logs")
         try:
             yield running.pid
         except StackError as error:

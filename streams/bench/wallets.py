@@ -1,6 +1,5 @@
 """The engine alone on the peers' workload: one ledger of Decimal balances, one output each, JSON in and out."""
 
-import os
 import sys
 from collections.abc import AsyncIterator, Iterable
 from decimal import Decimal
@@ -31,6 +30,7 @@ _READ = msgspec.json.Decoder(Moved).decode
 _LOAD = msgspec.json.Decoder(dict[str, Decimal]).decode
 _SAY = msgspec.json.Encoder(decimal_format="string").encode
 _NONE = Decimal(0)
+said_on = ""  # the topic of the outputs
 
 
 def step(wallet: Wallet | None, record: Any) -> tuple[Wallet, Iterable[Output]]:
@@ -39,7 +39,7 @@ def step(wallet: Wallet | None, record: Any) -> tuple[Wallet, Iterable[Output]]:
     known = wallet or {}
     balance = known.get(said.asset, _NONE) + said.amount
     told = {"user_id": said.user_id, "asset": said.asset, "balance": balance, "seq": said.seq, "ts": said.ts}
-    return {**known, said.asset: balance}, (Output(_OUT, _SAY(told)),)
+    return {**known, said.asset: balance}, (Output(said_on, _SAY(told)),)
 
 
 def _key_of(record: Any) -> bytes:
@@ -63,9 +63,8 @@ def create_app(source: str) -> Any:
     return app
 
 
-_OUT = os.environ.get("BENCH_OUTPUT", "")
-
 if __name__ == "__main__":
-    bench_app = create_app(os.environ["BENCH_SOURCE"])
-    sys.argv = ["wallets", "-L", "uvloop", "worker", "-l", "warn", "--without-web"]
+    _, source_topic, said_on = sys.argv
+    bench_app = create_app(source_topic)
+    sys.argv = ["wallets", "worker", "-l", "warn", "--without-web"]
     bench_app.main()

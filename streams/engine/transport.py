@@ -12,6 +12,8 @@ from faust.transport.drivers import aiokafka as driver
 from faust.transport.producer import ProducerBuffer
 from faust.types import TP
 
+from streams.engine.delivery import DirectConsumer, DirectThread
+
 TRANSPORTS.aliases["safe"] = f"{__name__}:Transport"
 
 
@@ -93,7 +95,7 @@ class Producer(driver.Producer):
             raise self.buffer.failure
 
 
-class ConsumerThread(driver.AIOKafkaConsumerThread):
+class ConsumerThread(DirectThread):
     """The thread that owns the aiokafka consumer."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
@@ -137,7 +139,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return await self._ensure_consumer().beginning_offsets(tps)
 
 
-class Consumer(driver.Consumer):
+class Consumer(DirectConsumer):
     """Bundles out, commits that are covered by the changelog."""
 
     halted: BaseException | None = None

@@ -36,8 +36,6 @@ class GroupWriter:
     def __init__(self, ledger: "Ledger") -> None:
         self.ledger = ledger
         self.wake, self.room, self._lock = asyncio.Event(), asyncio.Event(), asyncio.Lock()
-        self.rest = asyncio.Event()  # no group travels
-        self.rest.set()
         self.pending = 0  # records folded and not yet flushed
         self.groups = self.rows_written = self.bytes_written = 0
         self._failed: BaseException | None = None
@@ -47,7 +45,7 @@ class GroupWriter:
         while not self.ledger.should_stop:
             await self.wake.wait()
             try:
-                await self.flush()
+                await asyncio.shield(asyncio.ensure_future(self.flush()))  # a worker that ends leaves no group half done: a commit waits
             except Exception as error:
                 await self.ledger.app.consumer.halt(error)
                 return
