@@ -103,7 +103,7 @@ def test_a_crash_at_any_moment_and_a_replay_from_anywhere_change_nothing(history
     said = [crashed.fold(record).outputs for record in everything[:at]]
     after = restarted(crashed)
     back = {topic: data.draw(st.integers(0, 9), label=topic) for topic in ACCOUNT_SOURCES}
-    fences = {topic: max([record.offset for record in everything[:at] if record.topic == topic], default=-1) for topic in back}
+    fences = dict.fromkeys(ACCOUNT_SOURCES, -1) | {record.topic: record.offset for record in everything[:at]}
     for record in everything:
         fence = fences[record.topic]
         if record.offset > fence:
