@@ -97,12 +97,25 @@ def ended(user: str, account_id: str, margin: Margin, now_ms: int) -> Ordered:
             continue
         said = event(user, account_id, margin, (f"{step.step_id}/{step.status}", int(step.step_id.rpartition("/s")[2])), now_ms)
         if step.status == "completed":
-            said.completed.CopyFrom(pb.Liquidation.Completed(instrument=step.instrument, quantity=say(step.quantity)))
+            said.completed.CopyFrom(_completed(step))
         else:
-            said.refused = f"{step.action} {step.instrument}".strip()
+            said.refused = _refused(step)
         events.append(said)
     return (
         Ordered(replace(margin, plan=tuple(step for step in margin.plan if step.status == "ordered")), events)
         if events
         else Ordered(margin, [])
     )
+
+
+def _completed(step: PlanStep) -> pb.Liquidation.Completed:
+    """As reported; all that was ordered where nobody said how much."""
+    quantity = step.quantity if step.filled_quantity is None else step.filled_quantity
+    price = "" if step.average_price is None else say(step.average_price)
+    return pb.Liquidation.Completed(instrument=step.instrument, quantity=say(quantity), price=price)
+
+
+def _refused(step: PlanStep) -> str:
+    found = f"{step.action} {step.instrument}".strip()
+    found += f": {say(step.filled_quantity)} filled" if step.filled_quantity else ""
+    return found + (": expired, nobody reported it" if step.status == "expired" else "")

@@ -617,7 +617,7 @@ class Frame(_message.Message):
     def __init__(self, lease_epoch: _Optional[int] = ..., connection_epoch: _Optional[int] = ..., receive_seq: _Optional[int] = ..., part_count: _Optional[int] = ..., seen: _Optional[_Iterable[int]] = ..., since_ms: _Optional[int] = ...) -> None: ...
 
 class PlanStep(_message.Message):
-    __slots__ = ("step_id", "action", "instrument", "side", "quantity", "position_id", "status", "client_order_id", "ordered_ms")
+    __slots__ = ("step_id", "action", "instrument", "side", "quantity", "position_id", "status", "client_order_id", "ordered_ms", "filled_quantity", "average_price", "reported_ms", "order_ended")
     STEP_ID_FIELD_NUMBER: _ClassVar[int]
     ACTION_FIELD_NUMBER: _ClassVar[int]
     INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
@@ -627,6 +627,10 @@ class PlanStep(_message.Message):
     STATUS_FIELD_NUMBER: _ClassVar[int]
     CLIENT_ORDER_ID_FIELD_NUMBER: _ClassVar[int]
     ORDERED_MS_FIELD_NUMBER: _ClassVar[int]
+    FILLED_QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    AVERAGE_PRICE_FIELD_NUMBER: _ClassVar[int]
+    REPORTED_MS_FIELD_NUMBER: _ClassVar[int]
+    ORDER_ENDED_FIELD_NUMBER: _ClassVar[int]
     step_id: str
     action: str
     instrument: str
@@ -636,7 +640,11 @@ class PlanStep(_message.Message):
     status: str
     client_order_id: str
     ordered_ms: int
-    def __init__(self, step_id: _Optional[str] = ..., action: _Optional[str] = ..., instrument: _Optional[str] = ..., side: _Optional[str] = ..., quantity: _Optional[str] = ..., position_id: _Optional[str] = ..., status: _Optional[str] = ..., client_order_id: _Optional[str] = ..., ordered_ms: _Optional[int] = ...) -> None: ...
+    filled_quantity: str
+    average_price: str
+    reported_ms: int
+    order_ended: bool
+    def __init__(self, step_id: _Optional[str] = ..., action: _Optional[str] = ..., instrument: _Optional[str] = ..., side: _Optional[str] = ..., quantity: _Optional[str] = ..., position_id: _Optional[str] = ..., status: _Optional[str] = ..., client_order_id: _Optional[str] = ..., ordered_ms: _Optional[int] = ..., filled_quantity: _Optional[str] = ..., average_price: _Optional[str] = ..., reported_ms: _Optional[int] = ..., order_ended: _Optional[bool] = ...) -> None: ...
 
 class MarginState(_message.Message):
     __slots__ = ("rung", "reasons", "episode", "transition", "step", "figures", "since_ms", "known_rung", "plan", "cooldown_until_ms")

@@ -27,7 +27,7 @@ METRICS_INTERVAL_S = 1.0
 def create_app(config: Config) -> Any:
     """The Faust app of one engine worker."""
     app = create_faust(config)
-    policy = Policy(settle_ms_max=config.settle_ms_max, gap_held_max=config.gap_held_max)
+    policy = Policy(config.settle_ms_max, config.report_ms_max, config.gap_held_max)
     accounts, orders = (Ledger(app, plan) for plan in plans(config))
     prices = Prices(config)
     checks = Checks(config, Room(accounts, orders, prices, policy))

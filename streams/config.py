@@ -42,6 +42,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     check_slice_ms: int = 10
     check_report_ms: int = 1_000
     cooldown_ms: int = 1_000
+    report_ms_max: int = 60_000
     web_host: str = "127.0.0.1"
     web_port: int = 6066
     web_url: str = ""  # of a worker, as other workers reach it; "" = from host and port
@@ -60,7 +61,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _POSITIVE = ("partitions", "workers", "replication", "generation", "session_timeout_s", "bundle_records_max", "commit_interval_s",
-             "row_bytes_max", "settle_ms_max", "gap_held_max", "mark_stale_ms", "check_slice_ms", "check_report_ms")
+             "row_bytes_max", "settle_ms_max", "report_ms_max", "gap_held_max", "mark_stale_ms", "check_slice_ms", "check_report_ms")
 _PORTS = {"web_port": 1, "health_port": 0}  # the least; a worker's port is in the address by which others find its rows: not 0
 PORT_MAX = 65_535
 _HOST = r"(\[[0-9A-Fa-f:]+\]|[^\s:,/\[\]]+)(:\d{1,5})?"

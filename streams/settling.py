@@ -2,6 +2,7 @@
 
 from faust.types import TP
 
+from schemas import names
 from streams.engine.ledger import Ledger
 from tables.accounts import expire, quarantine
 from tables.frames import STATE_TOPICS
@@ -9,6 +10,7 @@ from tables.policy import Policy
 from tables.rows import Folded, Output, User
 
 _AGAIN_MS = 250
+_AWAITED = (*STATE_TOPICS, names.ORDER_UPDATES, names.LIQUIDATION_REPORTS)
 _WAITS_MAX = 12  # times the bound of settling: an end of the log that cannot be reached (control records) must not hold a doubt back
 
 
@@ -32,7 +34,7 @@ class Settling:
 
     def _ends(self, partition: int) -> dict[str, int]:
         consumer = self._accounts.app.consumer
-        found = [tp for topic in STATE_TOPICS if (tp := TP(topic, partition)) in consumer.assignment()]
+        found = [tp for topic in _AWAITED if (tp := TP(topic, partition)) in consumer.assignment()]
         return {tp.topic: end for tp in found if (end := consumer.highwater(tp)) is not None}
 
 

@@ -10,7 +10,7 @@ from tables.frames import deadline_ms, give_up
 from tables.house import apply_house_step
 from tables.policy import Policy
 from tables.quarantine import impose
-from tables.rows import Account, Fact, Folded, User
+from tables.rows import Fact, Folded, User
 from tables.venues import HOUSE_EXCHANGE
 
 __all__ = ["apply_house_step", "doubts", "expire", "fold", "new", "quarantine", "settling", "settling_deadline"]
@@ -42,20 +42,20 @@ def quarantine(row: User | None, topic: str, account_id: str, reason: str, now_m
 
 
 def expire(row: User, now_ms: int, policy: Policy) -> Folded | None:
-    """Gives up what settling accounts still await past their bound; None where nothing is due."""
-    due = [account for account in row.accounts.values() if _is_due(account, now_ms, policy)]
-    if not due:
-        return None
+    """Gives up what settling accounts still await, and steps nobody reported, past their bounds; None where nothing is due."""
     draft = _touch(row, "", now_ms, policy)
-    for account in due:
-        give_up(draft, account)
-    return draft.folded(row)
+    for name, account in row.accounts.items():
+        if _is_due(deadline_ms(account, policy), now_ms):
+            give_up(draft, account)
+        if _is_due(reports.report_deadline_ms(account, policy), now_ms):
+            reports.expire_steps(draft, draft.user.accounts[name])
+    return draft.folded(row) if draft.user is not row else None
 
 
 def settling_deadline(row: User, policy: Policy) -> int | None:
-    """The earliest time (ms) at which `expire` has something to do; None where nothing settles."""
-    deadlines = [at for account in row.accounts.values() if (at := deadline_ms(account, policy)) is not None]
-    return min(deadlines) if deadlines else None
+    """The earliest time (ms) at which `expire` has something to do; None where nothing settles and no report is awaited."""
+    bounds = (bound(account, policy) for account in row.accounts.values() for bound in (deadline_ms, reports.report_deadline_ms))
+    return min((at for at in bounds if at is not None), default=None)
 
 
 def doubts(row: User, account_id: str) -> tuple[str, ...]:
@@ -76,9 +76,8 @@ def doubts(row: User, account_id: str) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _is_due(account: Account, now_ms: int, policy: Policy) -> bool:
-    at = deadline_ms(account, policy)
-    return at is not None and at <= now_ms
+def _is_due(at_ms: int | None, now_ms: int) -> bool:
+    return at_ms is not None and at_ms <= now_ms
 
 
 def _touch(row: User, topic: str, now_ms: int, policy: Policy) -> Draft:

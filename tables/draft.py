@@ -8,7 +8,7 @@ from schemas import names
 from schemas.engine_pb2 import Anomaly, DeadLetter, Transaction
 from schemas.money import say
 from tables.policy import Policy
-from tables.rows import Account, Fact, Folded, Output, User
+from tables.rows import Account, Fact, Folded, Output, PlanStep, User
 
 _KEPT_BYTES_MAX = 65_536  # of an unreadable record: more would not fit a row's outbox
 
@@ -60,8 +60,13 @@ class Draft:
 
 
 def settling(account: Account) -> bool:
-    """Whether parts of a frame, or a snapshot that a report named, are still awaited."""
-    return bool(account.frames) or bool(account.awaited_snapshot)
+    """Whether parts of a frame, a snapshot that a report named, or the order that it told about are still awaited."""
+    return bool(account.frames) or bool(account.awaited_snapshot) or any(awaits_order(step) for step in account.margin.plan)
+
+
+def awaits_order(step: PlanStep) -> bool:
+    """Whether a report said that the step's order ended, and the venue's own word of it is not folded: positions may be as before."""
+    return bool(step.reported_ms) and not step.order_ended
 
 
 def anomaly(fact: Fact, kind: str, account_id: str, detail: str, number: int = 0) -> Output:

@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from schemas import names
 from schemas.user_data_pb2 import EventMeta
-from tables.draft import Draft, settling
+from tables.draft import Draft, awaits_order, settling
 from tables.policy import Policy
 from tables.quarantine import impose
 from tables.rows import Account, Frame, Version
@@ -67,6 +67,7 @@ def deadline_ms(account: Account, policy: Policy) -> int | None:
     since = [frame.since_ms for frame in account.frames]
     if account.awaited_snapshot:
         since.append(account.config_versions.get(_AWAITED, Version()).time_ms)
+    since += [step.reported_ms for step in account.margin.plan if awaits_order(step)]
     return min(since) + policy.settle_ms_max if since else None
 
 
@@ -88,9 +89,12 @@ def give_up(draft: Draft, account: Account) -> None:
     waited = [f"frame {'.'.join(map(str, _name(frame)))} with parts {list(frame.seen)} of {frame.part_count}" for frame in account.frames]
     if account.awaited_snapshot:
         waited.append(f"snapshot {account.awaited_snapshot!r}")
+    waited += [f"order {step.client_order_id!r}" for step in account.margin.plan if awaits_order(step)]
     detail = f"expected the rest within {draft.policy.settle_ms_max} ms, was missing: {', '.join(waited)[:500]}"
     recent = _recent(account, [_name(frame) for frame in account.frames])
-    draft.put(replace(_without_await(account), frames=(), recent_frames=recent))
+    plan = tuple(replace(step, order_ended=True) if awaits_order(step) else step for step in account.margin.plan)
+    margin = replace(account.margin, plan=plan) if plan != account.margin.plan else account.margin
+    draft.put(replace(_without_await(account), frames=(), recent_frames=recent, margin=margin))
     draft.anomaly("settling_expired", account.account_id, detail)
     for topic in STATE_TOPICS:
         impose(draft, account.account_id, topic, "half a frame")

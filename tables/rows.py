@@ -61,7 +61,7 @@ class Figures(msgspec.Struct, frozen=True):
 
 
 class PlanStep(msgspec.Struct, frozen=True):
-    """`action` cancel_orders or close; `status` ordered, completed, refused."""
+    """`action` cancel_orders or close; `status` ordered, expired, refused, completed. What was filled is as reported."""
 
     step_id: str
     action: str
@@ -72,6 +72,10 @@ class PlanStep(msgspec.Struct, frozen=True):
     status: str = "ordered"
     client_order_id: str = ""
     ordered_ms: int = 0
+    filled_quantity: Decimal | None = None
+    average_price: Decimal | None = None
+    reported_ms: int = 0  # when a report said that its order ended: until the order itself is folded, positions are as they were
+    order_ended: bool = False
 
 
 class Margin(msgspec.Struct, frozen=True):

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from schemas import engine_pb2 as pb
-from schemas.money import ZERO, say
+from schemas.money import ZERO, parse_optional, say
 from tables.rows import Figures, Margin, PlanStep, Version
 
 
@@ -15,6 +15,10 @@ def text(number: Decimal) -> str:
 def number(said: str) -> Decimal:
     """The decimal of a row's own text; absent is zero."""
     return Decimal(said) if said and said != "0" else ZERO
+
+
+def _maybe(number: Decimal | None) -> str:
+    return "" if number is None else text(number)
 
 
 def put_version(message: pb.FactVersion, version: Version) -> None:
@@ -60,13 +64,16 @@ def put_margin(message: pb.MarginState, margin: Margin) -> None:
         message.figures.CopyFrom(figures_message(margin.figures))
     for step in margin.plan:
         message.plan.add(step_id=step.step_id, action=step.action, instrument=step.instrument, side=step.side, quantity=text(step.quantity),
-                         position_id=step.position_id, status=step.status, client_order_id=step.client_order_id, ordered_ms=step.ordered_ms)
+                         position_id=step.position_id, status=step.status, client_order_id=step.client_order_id, ordered_ms=step.ordered_ms,
+                         filled_quantity=_maybe(step.filled_quantity), average_price=_maybe(step.average_price),
+                         reported_ms=step.reported_ms, order_ended=step.order_ended)
 
 
 def margin(message: pb.MarginState) -> Margin:
     """The margin state a message says."""
     plan = tuple(PlanStep(step.step_id, step.action, step.instrument, step.side, number(step.quantity), step.position_id, step.status,
-                          step.client_order_id, step.ordered_ms) for step in message.plan)
+                          step.client_order_id, step.ordered_ms, parse_optional(step.filled_quantity), parse_optional(step.average_price),
+                          step.reported_ms, step.order_ended) for step in message.plan)
     return Margin(message.rung, tuple(message.reasons), message.episode, message.transition, message.step,
                   figures(message.figures) if message.HasField("figures") else None, message.since_ms, message.known_rung, plan,
                   message.cooldown_until_ms)

@@ -58,7 +58,7 @@ class Settings:
 
 def rederived(config: Config, seen: Mapping[str, list[Seen]]) -> list[str]:
     """One line a check whose verdicts do not come out again byte for byte. `seen`: facts, verdicts, rules and control, from zero."""
-    policy = Policy(settle_ms_max=config.settle_ms_max, gap_held_max=config.gap_held_max)
+    policy = Policy(config.settle_ms_max, config.report_ms_max, config.gap_held_max)
     reading = Reading(config.partitions, config.default_user_type, policy)
     settings = Settings(seen[topics.RISK_RULES], seen[topics.CONTROL])
     facts: dict[str, dict[str, list[Seen]]] = defaultdict(dict)
