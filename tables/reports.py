@@ -63,6 +63,8 @@ def fold_order(draft: Draft, event: UserDataOrderUpdateEvent) -> None:
     if any(entry.topic == draft.fact.topic for entry in before.quarantines + draft.user.quarantines) and meta.snapshot_id:
         _clear(draft, before, event)
         return
+    if meta.HasField("snapshot_end"):  # tells of no order: its other fields are not looked at
+        return
     told = _Told(_TERMINAL.get(event.status, ""), parse_optional(event.cum_filled_qty), parse_optional(event.avg_price), order_ended=True)
     account = _move(before, "client_order_id", event.client_order_id, told)
     if account is not before:
