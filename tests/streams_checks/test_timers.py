@@ -8,7 +8,8 @@ from agents.risk.rules import rules_with
 from schemas import engine_pb2 as pb
 from schemas.keys import partition_of
 from schemas.names import POSITION_UPDATES
-from tables.rows import LIQUIDATION, NORMAL, UNKNOWN, Frame, Margin
+from tables.policy import Policy
+from tables.rows import LIQUIDATION, NORMAL, UNKNOWN, Frame, Margin, PlanStep
 from tests.agents.worlds import EUR, NOW, fx_rule, mark, rules
 from tests.streams_checks.desk import PARTITIONS, Desk, trader, with_margin
 
@@ -100,6 +101,16 @@ async def test_the_deadline_of_a_row_that_went_elsewhere_is_passed(desk: Desk) -
     desk.part("live:1").rows.clear()
     desk.pass_ms(1_000)
     assert desk.waiting() == []
+
+
+async def test_a_step_nobody_reports_is_given_up_and_its_account_judged_again(desk: Desk) -> None:
+    step = PlanStep("live:1/house/1/s1", "close", EUR, "BOTH", ordered_ms=NOW)
+    desk.keep(with_margin(trader(1), Margin(plan=(step,), episode=1, step=2)))
+    desk.pass_ms(Policy().report_ms_max - 1)
+    assert desk.written() == []
+    desk.pass_ms(1)
+    assert [found.status for found in desk.row("live:1").accounts["house"].margin.plan] == ["expired"]
+    assert ("live:1", "house") in desk.checks.waiting
 
 
 # ---- deadlines of marks
