@@ -14,12 +14,14 @@ from agents.risk.rules import Rules
 from agents.verdict import check
 from schemas import engine_pb2 as pb
 from schemas.keys import partition_of
+from streams.backlog import Backlog
 from streams.config import Config
 from streams.engine.ledger import Ledger
 from streams.ops.metrics import METRICS
 from streams.prices import Prices, now_ms
 from streams.settling import Settling, lost
 from streams.topics import LIQUIDATIONS, MARGIN_CALLS
+from streams.unsteady import Unsteady
 from tables.accounts import settling_deadline
 from tables.policy import Policy
 from tables.rows import LIQUIDATION, RUNG_NAMES, Output, User
@@ -53,10 +55,10 @@ class Checks(Service):
         self._reported: dict[tuple[str, str], int] = {}
         self._changed: dict[str, User] = {}
         self._ruled, self._ruled_ms = room.prices.rules, 0
-        self._stale: dict[str, str] = {}  # instrument -> "stale" or "closed"
-        self._seen, self._jumping = set[str](), set[str]()
+        self._unsteady = Unsteady()
         self._deadlines: list[tuple[int, str]] = []
         self._settling = Settling(room.accounts, room.policy)
+        self.backlog = Backlog(room.accounts)
         self.counts: Counter[str] = Counter()
         self.rungs: dict[tuple[str, str], int] = {}
         self.quarantined: set[tuple[str, str]] = set()
@@ -68,7 +70,11 @@ class Checks(Service):
 
     @property
     def ready(self) -> bool:
-        """Whether every owned row is in the columns and rules are read."""
+        """Whether every owned row is in the columns, what lay on the topics is folded and rules are read."""
+        return self._filled and not self.backlog
+
+    @property
+    def _filled(self) -> bool:
         return not self._refill and self.room.prices.caught_up.is_set() and not self._frozen
 
     @property
@@ -120,20 +126,10 @@ class Checks(Service):
     def _moved(self, instruments: set[str]) -> None:
         began = time.perf_counter()
         self._lay_columns()
-        back = {name for name in instruments if self._stale.pop(name, "")}
         for user, account, badness in self.columns.touched(instruments, self.room.prices.book.marks):
             self.due(user, account, "price", badness)
-        self._all_holders(instruments & self._unsteady(instruments) | back, "mark")
+        self._all_holders(self._unsteady.moved(instruments, self.room.prices.book), "mark")
         METRICS.price_update_seconds.observe(time.perf_counter() - began)
-
-    def _unsteady(self, instruments: set[str]) -> set[str]:
-        """Instruments whose holders may rest on `unknown`: first mark, jumping, or steady again."""
-        marks = self.room.prices.book.marks
-        now = {name for name in instruments if marks[name].jumping}
-        changed = {name for name in instruments if name not in self._seen} | (now ^ (self._jumping & instruments))
-        self._seen |= instruments
-        self._jumping = (self._jumping - instruments) | now
-        return changed
 
     def _all_holders(self, instruments: set[str], cause: str) -> None:
         for user, account in self.columns.holders(instruments) if instruments else ():
@@ -153,10 +149,12 @@ class Checks(Service):
     # ---- ownership
 
     def _owned(self, partition: int) -> None:
+        self.backlog.begin(partition)
         self._refill.append(partition)
         self._wake.set()
 
     def _lost(self, partition: int) -> None:
+        self.backlog.drop(partition)
         for user, account in [key for key in self.rungs if partition_of(key[0].encode(), self.config.partitions) == partition]:
             self.columns.drop(user)
             self._changed.pop(user, None)
@@ -168,7 +166,7 @@ class Checks(Service):
         self._reported.pop((user, account), None)
 
     async def _fill(self) -> None:
-        """Fill the columns from recovered rows in slices, then check everything once."""
+        """Fill the columns from recovered rows in slices; all are checked once the backlog is folded."""
         while self._refill and not self.should_stop:
             if self.room.accounts.frozen:  # rows cannot be touched: after the rebalance
                 await asyncio.sleep(0.01)
@@ -178,8 +176,6 @@ class Checks(Service):
                 row = self.room.accounts.state_of(key, partition)
                 if row is not None:
                     self.put(key, row)
-                    for account in row.accounts:
-                        self.due(row.user_id, account, "recovered")
                 if at % REFILL_SLICE == 0:
                     await asyncio.sleep(0)
             if not self.room.accounts.frozen:
@@ -192,6 +188,13 @@ class Checks(Service):
             for key in self.room.accounts.keys_of(partition):
                 self.room.accounts.touch(key, partition, lambda row, topic=topic: lost(row, topic, now_ms()))  # type: ignore[misc]
 
+    async def _recovered(self, partitions: list[int]) -> None:
+        for at, (user, account) in enumerate(list(self.rungs) if partitions else ()):
+            if partition_of(user.encode(), self.config.partitions) in partitions:
+                self.due(user, account, "recovered")
+            if at % REFILL_SLICE == 0:
+                await asyncio.sleep(0)
+
     # ---- the loop
 
     @Service.task
@@ -203,9 +206,7 @@ class Checks(Service):
                 await self.room.prices.caught_up.wait()
                 await self._fill()
                 while self._queue and not self.should_stop:
-                    outputs = self._slice()
-                    if outputs:
-                        await self._report(outputs)
+                    await self._report(self._slice())
                     await asyncio.sleep(0.01 if self._frozen else 0)
         except Exception as error:
             await self.room.accounts.app.consumer.halt(error)
@@ -228,20 +229,22 @@ class Checks(Service):
     def _check(self, user: str, account: str, causes: list[str], reports: dict[tuple[str, int], list[tuple[bytes, bytes | None]]]) -> None:
         key = user.encode()
         partition = partition_of(key, self.config.partitions)
+        if partition in self.backlog:  # asked again when it is through
+            return
         row = self.room.accounts.state_of(key, partition)
         world = self.room.prices.world(self._fences(key, partition))
         checked = check(row, account, world, causes, self.room.orders.state_of(key, partition)) if row else None
-        if checked is None:  # not here, or settling: the fold that closes the frame asks again
-            return
+        if checked is None:
+            return  # not here, or settling: the fold that closes the frame asks again
         METRICS.verdicts.labels(RUNG_NAMES[checked.rung]).inc()
         for cause in causes:
             self.counts[cause] += 1
         if checked.row is not row or checked.outputs:
             self.room.accounts.touch(key, partition, lambda _: (checked.row, checked.outputs))
             self._count(checked.outputs)
-        now = world.now_ms
-        if checked.report and (checked.row is not row or now - self._reported.get((user, account), 0) >= self.config.check_report_ms):
-            self._reported[user, account] = now
+        since_ms = world.now_ms - self._reported.get((user, account), 0)
+        if checked.report and (checked.row is not row or since_ms >= self.config.check_report_ms):
+            self._reported[user, account] = world.now_ms
             reports.setdefault((checked.report.topic, partition), []).append((key, checked.report.value))
 
     def _fences(self, key: bytes, partition: int) -> dict[str, int]:
@@ -257,8 +260,7 @@ class Checks(Service):
                 self.verdicts[LIQUIDATIONS, 0] += 1
 
     async def _report(self, reports: dict[tuple[str, int], list[tuple[bytes, bytes | None]]]) -> None:
-        """Send reports of checks without waiting for them: this path may drop."""
-        for (topic, partition), records in reports.items():
+        for (topic, partition), records in reports.items():  # nobody waits for them: this path may drop
             await self.room.accounts.writer.send(topic, partition, records)
 
     @Service.task
@@ -267,7 +269,8 @@ class Checks(Service):
         try:
             while not self.should_stop:
                 await asyncio.sleep(TIMER_S)
-                if self.ready:
+                if self._filled:
+                    await self._recovered(await self.backlog.ended(now_ms()))
                     self._look(now_ms())
         except Exception as error:
             await self.room.accounts.app.consumer.halt(error)
@@ -279,10 +282,8 @@ class Checks(Service):
             self._rules_changed(set())
         self._lay_columns()
         self._all_holders({mark.instrument for mark in self.room.prices.book.settle(now, self.room.prices.rules)}, "mark")
-        stale = {name: word for name, mark in self.room.prices.book.marks.items()
-                 if (word := self.room.prices.book.stale(mark, now, self.room.prices.rules, self.config.mark_stale_ms))}
-        self._all_holders({name for name, _ in stale.items() ^ self._stale.items()}, "stale")  # and no longer so, at whatever price
-        self._stale = stale
+        prices = self.room.prices
+        self._all_holders(self._unsteady.aged(prices.book, now, prices.rules, self.config.mark_stale_ms), "stale")
         while self._deadlines and self._deadlines[0][0] <= now:
             self._expire(heapq.heappop(self._deadlines)[1], now)
 

@@ -47,7 +47,7 @@ def rows_of(sources: tuple[str, ...]) -> Any:
         halts.append(error)
 
     found.writer = SimpleNamespace(wake=asyncio.Event(), send=send, sent=sent, pending=0)
-    consumer = SimpleNamespace(halt=halt, halts=halts, ends=ends, assignment=lambda: set(ends), highwater=ends.get)
+    consumer = SimpleNamespace(halt=halt, halts=halts, ends=ends, assignment=lambda: set(ends), highwater=lambda tp: ends.get(tp, 0))
     found.app = SimpleNamespace(consumer=consumer)
     found.on_change = lambda key, state: None
     return found
@@ -105,6 +105,11 @@ class Desk:
         """A tick that differs, as the price service tells it."""
         self.prices.book.marks[name] = mark(name, *prices, append_ms=self.now)
         self.prices.on_moved({name})
+
+    async def fill(self) -> None:
+        """What follows a takeover: the columns, then whoever's backlog is folded."""
+        await self.checks._fill()
+        await self.checks._recovered(await self.checks.backlog.ended(self.now))
 
     def check(self) -> Reports:
         """Runs one slice."""

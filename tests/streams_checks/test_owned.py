@@ -50,7 +50,7 @@ async def test_recovered_rows_are_filled_and_each_is_checked_once(desk: Desk) ->
     for partition in range(PARTITIONS):
         desk.checks._owned(partition)
     assert not desk.checks.ready
-    await desk.checks._fill()
+    await desk.fill()
     assert desk.checks.ready
     assert columned(desk) == ids(ALL)
     assert set(map(tuple, desk.checks.waiting.values())) == {("recovered",)}
@@ -64,7 +64,7 @@ async def test_a_partition_lost_while_it_is_filled_is_passed(desk: Desk) -> None
         desk.checks._owned(partition)
     del desk.accounts.parts[0]
     desk.checks._lost(0)
-    await desk.checks._fill()
+    await desk.fill()
     assert columned(desk) == ids(of(1))
     assert desk.checks.ready
 
@@ -72,7 +72,7 @@ async def test_a_partition_lost_while_it_is_filled_is_passed(desk: Desk) -> None
 async def test_a_cool_down_under_way_is_remembered_over_a_restart(desk: Desk) -> None:
     recovered(desk, with_margin(trader(1), Margin(cooldown_until_ms=desk.now + 500)))
     desk.checks._owned(partition_of(b"live:1", PARTITIONS))
-    await desk.checks._fill()
+    await desk.fill()
     desk.check()
     desk.pass_ms(500)
     assert desk.checks.waiting == {("live:1", "house"): {"timer"}}
@@ -137,13 +137,13 @@ async def test_an_accepted_loss_leaves_every_user_of_its_partition_in_doubt(desk
     desk.accounts.losses = {1: [names.WALLET_DELTAS, names.ORDER_UPDATES]}
     for partition in range(PARTITIONS):
         desk.checks._owned(partition)
-    await desk.checks._fill()
+    await desk.fill()
     assert desk.written() == sorted(user.user_id for user in of(1))
     for user in of(1):
         assert [entry.topic for entry in desk.row(user.user_id).quarantines] == [names.ORDER_UPDATES, names.WALLET_DELTAS]
         assert desk.outputs(user.user_id) == [names.ANOMALIES] * 2
     desk.checks._owned(1)
-    await desk.checks._fill()
+    await desk.fill()
     assert desk.written() == []
 
 
@@ -191,12 +191,12 @@ async def test_the_loop_fills_checks_and_reports_until_it_is_stopped(desk: Desk)
     recovered(desk, *ALL)
     for partition in range(PARTITIONS):
         desk.checks._owned(partition)
-    loop = asyncio.ensure_future(Checks._run.fun(desk.checks))
+    tasks = [asyncio.ensure_future(task.fun(desk.checks)) for task in (Checks._run, Checks._timer)]
     async with asyncio.timeout(20):
         while sum(len(records) for _, _, records in desk.accounts.writer.sent) < len(ALL):
             await asyncio.sleep(0.01)
-    loop.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await loop
+    for task in tasks:
+        task.cancel()
+    assert all(isinstance(ended, asyncio.CancelledError) for ended in await asyncio.gather(*tasks, return_exceptions=True))
     assert desk.waiting() == []
     assert desk.accounts.app.consumer.halts == []
