@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from aiokafka.errors import IllegalStateError
 from faust.types import TP
 
-from streams.engine.rows import CLAIM, Partition
-from streams.engine.writer import Records
+from streams.engine.rows import CLAIM, SENT, Partition
+from streams.engine.writer import Fenced, Records
 
 if TYPE_CHECKING:
     from streams.engine.ledger import Ledger
@@ -28,6 +28,8 @@ async def claim(ledger: "Ledger") -> None:
     for number in set(ledger.parts) - owned:
         del ledger.parts[number]
         ledger.on_lost(number)
+    for number, part in ledger.parts.items():
+        part.recovered = part.recovered and await _still_ours(ledger, number, part)
     fresh = [number for number in owned if number not in ledger.parts or not ledger.parts[number].recovered]
     for number in fresh:
         if number in ledger.parts:
@@ -36,6 +38,16 @@ async def claim(ledger: "Ledger") -> None:
         ledger.app.tables.recovery.revoke(TP(topic, number))  # read the changelog from its start
     await asyncio.gather(*(_write_claim(ledger, number) for number in fresh))
     ledger.recovery_began = time.perf_counter()
+
+
+async def _still_ours(ledger: "Ledger", number: int, part: Partition) -> bool:
+    """Whether nobody wrote to a kept partition since: a member that missed a generation (its broker was away, it slept) may come back to
+    another owner's claim, below which its rows would not count. One record of ours tells by its offset."""
+    try:
+        await ledger.writer.write_rows(number, part, [(SENT, part.epoch.to_bytes(8, "big"))])
+    except Fenced:
+        return False
+    return True
 
 
 async def _write_claim(ledger: "Ledger", number: int) -> None:

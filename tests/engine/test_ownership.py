@@ -6,7 +6,11 @@ from typing import Any
 import pytest
 from faust.types import TP
 
-from streams.engine.ownership import LogTooShort, find_losses
+from streams.engine.ledger import Ledger
+from streams.engine.ownership import LogTooShort, claim, find_losses
+from streams.engine.rows import CLAIM
+from tests.engine.records import Record
+from tests.engine.test_writer import CHANGELOG, FakeProducer, fold, wallet
 
 FACTS = TP("facts", 1)
 
@@ -42,3 +46,24 @@ async def test_an_accepted_loss_is_noted_and_the_log_is_read_from_its_start() ->
 
 async def test_a_group_without_commits_has_lost_nothing() -> None:
     assert await find_losses(ledger(accept=False, start=9), {}) == {}
+
+
+@pytest.mark.parametrize("foreign", [False, True])
+async def test_a_partition_is_kept_over_a_rebalance_only_where_nobody_else_wrote(monkeypatch: pytest.MonkeyPatch, *, foreign: bool) -> None:
+    """A member that missed a generation comes back to a claim it never saw: rows of its old epoch would not count."""
+    monkeypatch.setattr(Ledger, "changelog_topic_name", CHANGELOG)
+    producer = FakeProducer()
+    found = wallet(producer)
+    found.app.assignor = SimpleNamespace(assigned_actives=lambda: {TP(CHANGELOG, 0)})
+    found.app.tables = SimpleNamespace(recovery=SimpleNamespace(revoke=lambda tp: None))
+    found.on_lost, found.recovery_began = (lambda number: None), 0.0
+    fold(found, Record(0, b"a", b"5"))
+    await found.flush()
+    before = found.parts[0]
+    if foreign:
+        producer.logs[CHANGELOG, 0].append((CLAIM, b""))
+    await claim(found)
+    assert (found.parts[0] is before) is not foreign
+    assert found.parts[0].recovered is not foreign
+    assert found.parts[0].next == len(producer.logs[CHANGELOG, 0])
+    assert found.parts[0].epoch == (found.parts[0].next - 1 if foreign else 0)
