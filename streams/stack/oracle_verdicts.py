@@ -95,9 +95,12 @@ def checks_of(records: Iterable[Seen]) -> list[Sent]:
 
 
 def _order(sent: Sent) -> tuple[int, int, int, int, int]:
-    """Fences only grow, and so do the counters of the margin state: a clock that was set back changes nothing."""
+    """Fences of the judged row only grow, and so do the counters of the margin state: a clock that was set back changes nothing.
+
+    The row of orders has fences of its own, which after a crash may be behind those of an earlier stamp.
+    """
     margin = load_margin(sent.stamp.margin_before)
-    return sum(fence + 1 for fence in sent.stamp.fences.values()), sent.stamp.time_ms, margin.episode, margin.transition, margin.step
+    return sum(fence + 1 for name, fence in sent.stamp.fences.items() if "/" not in name), sent.stamp.time_ms, margin.episode, margin.transition, margin.step
 
 
 def _said(values: Iterable[bytes]) -> str:

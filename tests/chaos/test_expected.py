@@ -5,6 +5,7 @@ from decimal import Decimal
 from schemas.engine_pb2 import Liquidation, MarginCall, PriceTick
 from streams import topics
 from streams.stack.oracle import Expected, Seen
+from streams.stack.oracle_verdicts import checks_of
 from tests.chaos.expected import Expectation, chain_differences
 
 GOLD, SOL = "house:XAUUSD", "binance_usdm:SOLUSDT"
@@ -92,3 +93,13 @@ def test_a_chain_with_a_gap_is_broken() -> None:
     step = Liquidation(id="live:1/house/1/s1", user_id="live:1", account_id="house", episode=1, step=1)
     step.step_ordered.action = "close"
     assert chain_differences([Seen(topics.LIQUIDATIONS, 0, 0, 0, b"live:1", step.SerializeToString())]) != []
+
+
+def test_verdicts_are_derived_again_in_their_order_though_the_row_of_orders_fell_behind() -> None:
+    calls = []
+    for number, (before, behind) in enumerate([(0, 9), (1, 3)], 1):
+        call = MarginCall.FromString(_call(number, 1, 5).value)
+        call.stamp.fences.update({topics.ORDER_UPDATES: 9, f"orders/{topics.ORDER_UPDATES}": behind})
+        call.stamp.time_ms = before
+        calls.append(Seen(topics.MARGIN_CALLS, 0, number, 0, b"live:1", call.SerializeToString()))
+    assert [sent.stamp.time_ms for sent in checks_of(calls)] == [0, 1]
