@@ -17,7 +17,8 @@ _PLACES = Decimal(1).scaleb(-12)
 
 def book_of(user: User, account: Account, group: Group, orders: Orders | None) -> Book:
     """The account as the law sees it; its open orders from the other ledger, where given."""
-    own = tuple(order for _, order in sorted(orders.orders.items()) if order.account_id == account.account_id) if orders else ()
+    known = sorted(orders.orders.items()) if orders else ()
+    own = tuple(order for _, order in known if order.account_id == account.account_id and order.instrument.startswith(account.venue + ":"))
     balances = {asset: balance.wallet_balance for asset, balance in account.balances.items()}
     leverage = user.profile.leverage or group.leverage or (FALLBACK_LEVERAGE if account.model == "mt5" else None)
     return Book(account.model, account.currency, balances, account.positions, own, leverage, account.leverages)

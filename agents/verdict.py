@@ -21,6 +21,7 @@ from schemas import engine_pb2 as pb
 from schemas.keys import HOUSE, transition_id
 from tables.accounts import doubts
 from tables.codec import figures_message
+from tables.house import BASE
 from tables.rows import LIQUIDATION, NORMAL, UNKNOWN, Account, Figures, Margin, Orders, Output, User
 
 _ROUNDS_MAX = 1_000  # house steps in one check: more positions than an account holds
@@ -83,7 +84,8 @@ class _Sitting:
             return Judged(None, None, thresholds, UNKNOWN, (str(error),), ())
         found = law.evaluate(book_of(self.user, account, self.group, self.orders), market, thresholds)
         self.used |= market.used
-        reasons = {*_doubts(self.user, self.account_id), *market.unknown, *([found.refused] if found.refused else [])}
+        reasons = {*_doubts(self.user, self.account_id), *market.unknown, *([found.refused] if found.refused else []),
+                   *_sizes(account, found)}
         if reasons:
             return Judged(found, law, thresholds, UNKNOWN, tuple(sorted(reasons)), ())
         rungs = ladder.rungs(found, thresholds, account.margin.known_rung)
@@ -122,6 +124,13 @@ def _doubts(user: User, account_id: str) -> set[str]:
         else:
             found.add(word)
     return found
+
+
+def _sizes(account: Account, evaluation: Evaluation) -> set[str]:
+    """Positions of the engine's own book that were filled in base units, where the rule counts in contracts of another size."""
+    own = account.venue == HOUSE and account.execution == HOUSE
+    return {f"contract_size:{leg.position.instrument}" for leg in evaluation.legs
+            if own and leg.position.product == BASE and leg.rule.contract_size != 1}
 
 
 def _notes(account: Account, market: Market, evaluation: Evaluation) -> set[str]:

@@ -20,7 +20,7 @@ _TEXT_BYTES_MAX = 4_096
 _NUMBER_MAX = 2**63 - 1  # of a source: the next one must still fit a row
 _ACCOUNT_CHARS_MAX = 128
 _EXECUTIONS = ("", "house", "venue", "external")
-_HOUSE = 6
+_HOUSE, _QUOTE = 6, 3
 _ORDER = ("orig_qty", "price", "stop_price", "activation_price", "callback_rate", "cum_filled_qty", "avg_price", "cum_quote", "leaves_qty",
           "bids_notional", "asks_notional", "cum_fee", "cum_realized_pnl", "leverage", "take_profit", "stop_loss")
 _FILL = ("qty", "price", "fee", "realized_pnl", "fee_rate", "quote_qty")
@@ -148,6 +148,8 @@ def _check_house_fill(event: UserDataOrderUpdateEvent) -> None:
     _positive(event.fill, ("qty", "price"), "fill.")
     if event.side not in (1, 2):
         raise BadField(f"side: expected BUY or SELL, was {event.side}")
+    if event.qty_unit == _QUOTE:
+        raise BadField(f"qty_unit: expected BASE or CONTRACTS of a house fill, was {event.qty_unit}")
     _required(event.fill, ("trade_id",), "fill.")
     number = event.meta.exchange_seq
     if number.isascii() and number.isdigit():

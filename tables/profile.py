@@ -22,7 +22,7 @@ def fold(draft: Draft, update: AccountUpdate) -> None:
         _skip(draft, update)
     if update.HasField("sequence"):
         admit(draft, update.source, update.sequence)
-    elif remember(draft, update.id):
+    elif remember(draft, update.source, update.id):
         apply(draft, update)
 
 

@@ -23,6 +23,12 @@ def impose(draft: Draft, account_id: str, topic: str, reason: str) -> None:
         draft.check(name, "quarantine")
 
 
+def refuse(draft: Draft, account_id: str, kind: str, error: str) -> None:
+    """The fact cannot be applied, so what its topic tells of the account is no longer known: dead letter, anomaly, quarantine."""
+    draft.refuse(kind, account_id, error)
+    impose(draft, account_id, draft.fact.topic, error)
+
+
 def release(draft: Draft, account_id: str, topic: str) -> bool:
     """Ends the quarantine of a topic ("" = of every topic); the whole user's where `account_id` is empty. False: there was none."""
     if not account_id:

@@ -1,5 +1,7 @@
 """Numbered sources: a repeat is skipped, a gap holds what comes after it, a skip fact ends a gap."""
 
+from urllib.parse import quote
+
 from msgspec.structs import replace
 
 from schemas import names
@@ -45,14 +47,14 @@ def skip(draft: Draft, source: str, up_to: int, actor: str) -> None:
     _end_gap(draft, source, before)
 
 
-def remember(draft: Draft, ident: str) -> bool:
-    """True if `ident` was not seen lately; it is then. Each topic has a ring of its own, so that topics commute."""
+def remember(draft: Draft, source: str, ident: str) -> bool:
+    """True if `ident` of `source` was not seen lately; it is then. Each topic has a ring of its own, so that topics commute."""
     mark = f"{draft.fact.topic}/"
-    known = draft.user.recent_ids
-    if mark + ident in known:
+    entry, known = f"{mark}{quote(source, safe='')}/{ident}", draft.user.recent_ids
+    if entry in known:
         return False
-    own = [*(entry for entry in known if entry.startswith(mark)), mark + ident][-draft.policy.recent_ids_max:]
-    others = [entry for entry in known if not entry.startswith(mark)]
+    own = [*(one for one in known if one.startswith(mark)), entry][-draft.policy.recent_ids_max:]
+    others = [one for one in known if not one.startswith(mark)]
     recent = (*own, *others) if mark < "b" else (*others, *own)
     draft.user = replace(draft.user, recent_ids=recent)
     return True

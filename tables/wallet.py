@@ -1,6 +1,7 @@
 """Wallet deltas: every change of a house account's balance, applied once and in order."""
 
 from decimal import Decimal
+from urllib.parse import quote
 
 from msgspec.structs import replace
 
@@ -18,7 +19,7 @@ def fold(draft: Draft, delta: WalletDelta) -> None:
     """By number where the source counts, else by id within a bounded memory."""
     if delta.HasField("sequence"):
         admit(draft, delta.source, delta.sequence, opening=delta.opening)
-    elif remember(draft, delta.id):
+    elif remember(draft, delta.source, delta.id):
         apply(draft, delta)
 
 
@@ -50,8 +51,13 @@ def house_account(user: User) -> Account:
     return found or Account(HOUSE, currency=user.profile.currency, execution=user.profile.execution or HOUSE)
 
 
+def delta_id(delta: WalletDelta) -> str:
+    """`source/sequence/id`, the sequence empty where it has none: what tells two deltas of an account apart, and the ledger's key."""
+    return f"{quote(delta.source, safe='')}/{delta.sequence if delta.HasField('sequence') else ''}/{delta.id}"
+
+
 def _describe(message: Transaction, delta: WalletDelta, time_ms: int) -> None:
-    message.delta_id = delta.id or f"{delta.source}:{delta.sequence}"
+    message.delta_id = delta_id(delta)
     message.amount = say(parse(delta.amount))
     message.kind = kind_name(delta.kind)
     message.source = delta.source

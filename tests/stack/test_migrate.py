@@ -183,7 +183,7 @@ def test_a_recreated_topic_is_refused_then_migrated(broker: str, tmp_path: Path)
         assert worker.holds(507), worker.balance()
     applied = [pb.Transaction.FromString(record.value) for record in read_all(third, TRANSACTIONS)]
     assert {one.delta_id: one.balance_after for one in applied} == {
-        "s1": "100", "s2": "200", "s3": "300", "lone": "307", "s4": "407", "s5": "507"}
+        "bank/1/s1": "100", "bank/2/s2": "200", "bank/3/s3": "300", "//lone": "307", "bank/4/s4": "407", "bank/5/s5": "507"}
 
 
 def row(user: User, positions: list[int], *outputs: str) -> pb.LedgerRow:

@@ -52,7 +52,7 @@ def test_a_fill_tells_its_changes_with_ids_of_their_own() -> None:
     _, steps = fold_all([delta(1, "100"), house_fill(1, "2", "10"), house_fill(2, "-1", "14", fee="0.25")])
     told = [message for message in said(steps[2].outputs, names.TRANSACTIONS) if isinstance(message, pb.Transaction)]
     assert [(one.delta_id, one.amount, one.balance_after) for one in told] == [
-        ("fill/house/EURUSD/t2/realised_pnl", "4", "104"), ("fill/house/EURUSD/t2/fee", "-0.25", "103.75")]
+        ("fill/house/EURUSD/t2/2/realised_pnl", "4", "104"), ("fill/house/EURUSD/t2/2/fee", "-0.25", "103.75")]
     assert steps[2].checks == {"house": "fill"}
 
 
@@ -87,7 +87,7 @@ def test_an_overfill_of_a_leg_is_refused_and_the_neighbours_go_on() -> None:
         one = house_fill(number, quantity, "10")
         one.message.position_side = 2  # type: ignore[attr-defined]
         row, steps = fold_all([one], row)
-        assert anomalies(steps) == (["fill_refused"] if number == 5 else [])
+        assert anomalies(steps) == (["fill_refused", "quarantine"] if number == 5 else [])
     assert row.accounts["house"].positions["house:EURUSD/LONG"].quantity == 1
 
 

@@ -57,7 +57,7 @@ def test_without_a_number_the_id_counts_within_its_bound() -> None:
     row, _ = fold_all([delta(None, id="a"), delta(None, id="a"), delta(None, id="b")])
     assert row.accounts["house"].balances["USD"].wallet_balance == 2
     row, _ = fold_all([delta(None, id=str(n)) for n in range(5)], policy=Policy(recent_ids_max=3))
-    assert row.recent_ids == tuple(f"wallet-deltas/{n}" for n in (2, 3, 4))
+    assert row.recent_ids == tuple(f"wallet-deltas/s/{n}" for n in (2, 3, 4))
 
 
 def test_a_gap_is_said_once_and_checks_the_house_accounts() -> None:
@@ -82,14 +82,14 @@ def test_a_transaction_tells_every_change_as_applied() -> None:
     assert isinstance(first, pb.Transaction)
     assert isinstance(second, pb.Transaction)
     assert (first.delta_id, first.amount, first.balance_after, first.kind, first.sequence, first.version) == (
-        "d1",
+        "s/1/d1",
         "10",
         "10",
         "deposit",
         1,
         2,
     )
-    assert (second.delta_id, second.amount, second.balance_after, second.kind, second.sequence) == ("d2", "-1.50", "8.50", "fee", 2)
+    assert (second.delta_id, second.amount, second.balance_after, second.kind, second.sequence) == ("s/2/d2", "-1.50", "8.50", "fee", 2)
 
 
 def test_a_kind_of_tomorrow_is_kept() -> None:
