@@ -4,6 +4,7 @@ The broker URL `safe://host:port` selects it. Every override names the behaviour
 """
 
 import asyncio
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ TRANSPORTS.aliases["safe"] = f"{__name__}:Transport"
 
 
 BUNDLE_BYTES_MAX = 131_072
+FETCH_PACE_S = 0.005  # between fetches at low rates: a record each would make a group each, and a group costs over 1 ms of CPU
 
 
 class Bundle(NamedTuple):
@@ -143,6 +145,7 @@ class Consumer(DirectConsumer):
     """Bundles out, commits that are covered by the changelog."""
 
     halted: BaseException | None = None
+    few, fetched_s = False, 0.0  # whether the last fetch was less than a full bundle, and when it ended
     transport: Any
 
     def _new_consumer_thread(self) -> ConsumerThread:
@@ -154,7 +157,10 @@ class Consumer(DirectConsumer):
         # A frozen copy: the set is emptied on pause while the thread waits, and aiokafka reads an empty set as "all"
         # (fetcher.py:1221): records of paused partitions were taken and dropped.
         frozen: Any = frozenset(active_partitions or ()) or None
+        if self.few:
+            await asyncio.sleep(self.fetched_s + FETCH_PACE_S - time.monotonic())
         records = await super()._getmany(frozen, timeout)
+        self.fetched_s, self.few = time.monotonic(), sum(map(len, records.values())) < self.transport.bundle_records_max
         return {tp: self._bundle(tp, rows) for tp, rows in records.items()}
 
     def _bundle(self, tp: TP, rows: list[Any]) -> list[Any]:

@@ -34,6 +34,7 @@ class FakeConsumer(Consumer):
         self._acked: Any = defaultdict(list)
         self._acked_index: Any = defaultdict(set)
         self._unacked_messages: Any = set()
+        self.transport = type("Transport", (), {"bundled": set(), "bundle_records_max": 500})
 
     def stop_flow(self) -> None:
         self.calls.append("stop flow")
@@ -138,3 +139,24 @@ def test_a_commit_is_capped_by_what_is_folded_into_rows_held_now() -> None:
     offsets = {HERE: 9, THERE: 9, TP("facts", 2): 9, TP("else", 0): 9}
     assert ledger.cap(offsets) == {HERE: 7, TP("else", 0): 9}
     assert ledger.cap({HERE: 5}) == {HERE: 5}
+
+
+async def test_small_fetches_are_paced_and_full_ones_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pause only after less than a full bundle: a drain never waits."""
+    slept: list[float] = []
+    answers = [{HERE: [Record(0, b"k", b"")]}, {HERE: [Record(at, b"k", b"") for at in range(500)]}, {}]
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    async def getmany(self: Any, active_partitions: Any, timeout: float) -> Any:
+        return answers.pop(0)
+
+    monkeypatch.setattr(driver.Consumer, "_getmany", getmany)
+    monkeypatch.setattr("streams.engine.transport.asyncio.sleep", sleep)
+    consumer = FakeConsumer()
+    consumer.transport.bundled = {"facts"}
+    for _ in range(3):
+        await consumer._getmany({HERE}, 1.0)
+    assert len(slept) == 1  # after the first only
+    assert consumer.few
