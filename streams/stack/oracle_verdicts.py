@@ -100,7 +100,8 @@ def _order(sent: Sent) -> tuple[int, int, int, int, int]:
     The row of orders has fences of its own, which after a crash may be behind those of an earlier stamp.
     """
     margin = load_margin(sent.stamp.margin_before)
-    return sum(fence + 1 for name, fence in sent.stamp.fences.items() if "/" not in name), sent.stamp.time_ms, margin.episode, margin.transition, margin.step
+    folded = sum(fence + 1 for name, fence in sent.stamp.fences.items() if "/" not in name)
+    return folded, sent.stamp.time_ms, margin.episode, margin.transition, margin.step
 
 
 def _said(values: Iterable[bytes]) -> str:
