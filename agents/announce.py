@@ -8,7 +8,7 @@ from agents.risk.world import Mark, World
 from schemas import engine_pb2 as pb
 from schemas import names
 from schemas.money import say
-from tables.codec import dump_margin, figures_message
+from tables.codec import dump_margin, figures_message, state_hash
 from tables.rows import Figures, Margin, Output, PlanStep
 
 Event = pb.MarginCall | pb.Liquidation | Output
@@ -50,7 +50,8 @@ def sealed(events: list[Event], stamp: pb.Stamp) -> tuple[Output, ...]:
 def check_record(ident: tuple[str, str], margin: Margin, causes: tuple[str, ...], figures: Figures | None, stamp: pb.Stamp) -> Output:
     """The droppable record of a check made."""
     user, account = ident
-    found = pb.MarginCheck(id=f"{user}/{account}/c{stamp.time_ms}", user_id=user, account_id=account, causes=causes)
+    seen = state_hash(stamp.SerializeToString(deterministic=True))[:12]  # several checks may be made in one millisecond
+    found = pb.MarginCheck(id=f"{user}/{account}/c{stamp.time_ms}.{seen}", user_id=user, account_id=account, causes=causes)
     found.rung = margin.rung  # type: ignore[assignment]  # the stub wants the enum's own type
     if figures is not None:
         found.figures.CopyFrom(figures_message(figures))

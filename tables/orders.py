@@ -11,7 +11,7 @@ from tables.draft import anomaly
 from tables.policy import Policy
 from tables.positions import side_of
 from tables.rows import ClosedOrder, Fact, Folded, Order, Orders, Output
-from tables.snapshots import forget, gone, mentioned, noted
+from tables.snapshots import as_of_ms, forget, gone, mentioned, noted
 from tables.versions import newer, version_of
 
 _RANKS = {2: 2, 3: 5, 4: 4, 5: 4, 6: 4, 7: 4, 9: 1, 10: 4}  # by OrderStatus; from 4 on an order has ended
@@ -48,13 +48,33 @@ def rank_of(status: int) -> int:
 
 def order_key(event: UserDataOrderUpdateEvent) -> str:
     """`account/venue:symbol/order id`; conditional orders count in a series of their own."""
-    ident = event.order_id or event.algo_id or event.client_order_id
+    return _prefix(event) + (event.order_id or event.algo_id or event.client_order_id)
+
+
+def _prefix(event: UserDataOrderUpdateEvent) -> str:
     kind = "algo-" if event.is_algo else ""
-    return f"{event.meta.account_id}/{instrument_key(venue_name(event.meta.exchange), event.symbol)}/{kind}{ident}"
+    return f"{event.meta.account_id}/{instrument_key(venue_name(event.meta.exchange), event.symbol)}/{kind}"
+
+
+def _one_name(row: Orders, event: UserDataOrderUpdateEvent, policy: Policy) -> tuple[Orders, str]:
+    """(the row, the order's key in it): one first told by its client's id is the same order under the venue's, not a second one."""
+    key, prefix = order_key(event), _prefix(event)
+    ident, client = event.order_id or event.algo_id, event.client_order_id
+    if not ident:
+        told = (name for name, order in row.orders.items() if order.client_order_id == client and name.startswith(prefix))
+        return row, next(told, key)
+    known = row.orders.get(prefix + client) if client else None
+    if known is None or known.order_id:
+        return row, key
+    row = _close(row, ClosedOrder(prefix + client, _ENDED, version_of(event.meta).time_ms), policy)
+    if key in row.orders or any(entry.order == key for entry in row.closed):
+        return row, key
+    return replace(row, orders={**row.orders, key: replace(known, order_id=ident)}), key
 
 
 def _take(row: Orders, fact: Fact, event: UserDataOrderUpdateEvent, policy: Policy) -> Orders:
-    key, version = order_key(event), version_of(event.meta)
+    row, key = _one_name(row, event, policy)
+    version = version_of(event.meta)
     topic = _topic(fact, event.meta.account_id)
     if event.meta.snapshot_id and not _has_ended(row, topic, event.meta.snapshot_id):
         rows = noted(row.snapshot_rows, topic, event.meta.snapshot_id, key)
@@ -108,10 +128,11 @@ def _end_snapshot(row: Orders, fact: Fact, event: UserDataOrderUpdateEvent, poli
     if len(items) != expected:
         detail = f"{fact.topic} {meta.snapshot_id!r}: expected {expected} rows, was {len(items)}"
         return after, (anomaly(fact, "orders_snapshot_incomplete", meta.account_id, detail),)
+    as_of = as_of_ms(meta, fact.time_ms)
     for key, order in row.orders.items():
         mine = order.account_id == meta.account_id and (not scope or not order.product or order.product == scope)
-        if mine and key not in items and gone(order.version, order.updated_ms, meta):
-            after = _close(after, ClosedOrder(key, _ENDED, meta.snapshot_end.as_of_ms), policy)
+        if mine and key not in items and gone(order.version, order.updated_ms, meta, as_of):
+            after = _close(after, ClosedOrder(key, _ENDED, as_of), policy)
     return after, ()
 
 

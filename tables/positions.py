@@ -96,12 +96,12 @@ def _tells(position: Position | None) -> tuple[object, ...] | None:
 def _end_snapshot(draft: Draft, before: Account, event: UserDataPositionUpdateEvent) -> None:
     meta = event.meta
     account, items = snapshots.end(draft, before, meta)
-    scope = meta.snapshot_end.scope_product
+    scope, as_of = meta.snapshot_end.scope_product, snapshots.as_of_ms(meta, draft.fact.time_ms)
     for item, position in before.positions.items() if items is not None else ():
         in_scope = not scope or not position.product or position.product == scope
-        if in_scope and item not in (items or ()) and snapshots.gone(position.version, position.updated_ms, meta):
+        if in_scope and item not in (items or ()) and snapshots.gone(position.version, position.updated_ms, meta, as_of):
             draft.anomaly("position_vanished", account.account_id, f"{item}: not in snapshot {meta.snapshot_id!r}")
-            account = without(draft, account, item, version_of(meta)._replace(time_ms=meta.snapshot_end.as_of_ms))
+            account = without(draft, account, item, version_of(meta)._replace(time_ms=as_of))
     if account is not before:
         close(draft, before, account)
     if items is not None:

@@ -9,6 +9,8 @@ from tables.quarantine import release_by_snapshot
 from tables.rows import Account, Version
 from tables.versions import version_of
 
+_AHEAD_MS_MAX = 60_000  # of whoever asked, before the broker
+
 
 def mention(account: Account, topic: str, snapshot_id: str, item: str) -> Account:
     """The account with a row of a snapshot noted; a snapshot that has ended takes no more."""
@@ -53,7 +55,7 @@ def end(draft: Draft, account: Account, meta: EventMeta) -> tuple[Account, set[s
             "snapshot_incomplete", account.account_id, f"{topic} {meta.snapshot_id!r}: expected {expected} rows, was {len(items)}"
         )
         return replace(account, snapshot_rows=rows), None
-    version = version_of(meta)._replace(time_ms=meta.snapshot_end.as_of_ms)
+    version = version_of(meta)._replace(time_ms=as_of_ms(meta, draft.fact.time_ms))
     last = max(account.snapshot_version or version, version)
     marks = _bounded(account.mark_versions, topic, draft.policy.snapshots_max - 1) | {name: version}
     return end_await(drop_covered(replace(account, snapshot_rows=rows, mark_versions=marks, snapshot_version=last))), items
@@ -65,11 +67,16 @@ def ended(draft: Draft, account_id: str) -> None:
     draft.check(account_id, "snapshot")
 
 
-def gone(version: Version | None, updated_ms: int, meta: EventMeta) -> bool:
+def as_of_ms(meta: EventMeta, time_ms: int) -> int:
+    """When the snapshot was asked for. Not long after the broker took its end (`time_ms`): a wrong clock would outrank all that follows."""
+    return min(meta.snapshot_end.as_of_ms, time_ms + _AHEAD_MS_MAX)
+
+
+def gone(version: Version | None, updated_ms: int, meta: EventMeta, as_of: int) -> bool:
     """Whether something a snapshot did not mention is older than the moment it was asked for: by time, and not received after it."""
     if version and version[:3] > version_of(meta)[:3]:
         return False
-    return ((version.time_ms if version else 0) or updated_ms) < meta.snapshot_end.as_of_ms
+    return ((version.time_ms if version else 0) or updated_ms) < as_of
 
 
 def bury(removed: dict[str, Version], item: str, version: Version, bound: int) -> dict[str, Version]:

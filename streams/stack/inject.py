@@ -8,6 +8,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
+from schemas.engine_pb2 import Control
 from schemas.keys import partition_of, user_key
 from schemas.user_data_pb2 import EventMeta
 from streams.config import Config
@@ -73,11 +74,20 @@ def read_line(line: str, topic: Topic, where: str, default_type: str) -> tuple[b
         if record["value"] is None:
             return key, None
         message = json_format.ParseDict(record["value"], topic.message())
+        if isinstance(message, Control):
+            _check_key(message, text)
         if topic.key == "user":
             _name_user(message, text)
         return key, message.SerializeToString()
     except (ValueError, RecursionError, json_format.ParseError) as error:  # JSON, keys and encodings raise ValueErrors
         raise StackError(f"{where}: {' '.join(str(error).split())}") from None
+
+
+def _check_key(control: Control, key: str) -> None:
+    """Compaction keeps the last record of a key: under the scope's own key a check would take the place of a pause."""
+    expected = f"check:{control.scope}" if control.action == Control.CHECK else control.scope
+    if key != expected:
+        raise ValueError(f"key: expected {expected!r} for this action and scope, was {key!r}")
 
 
 def _name_user(message: Message, user: str) -> None:

@@ -233,28 +233,3 @@ def test_who_is_reduced_early_is_reduced_beyond_the_release_of_the_group_too() -
 def test_deadlines_of_rows_rest_on_the_clock_of_the_broker(topic: str) -> None:
     """A part of a frame that a producer dated an hour ahead kept its account settling, and unjudged, for that hour."""
     assert BY_NAME[topic].configs()["message.timestamp.type"] == "LogAppendTime"
-
-
-def test_deltas_of_two_sources_may_have_the_same_id() -> None:
-    """The second was taken for a repeat, and its money was gone."""
-    deltas = [delta(None, "1", id="x", source="a"), delta(None, "2", id="x", source="b"), delta(None, "4", id="b/c", source="a"),
-              delta(None, "8", id="c", source="a/b"), delta(None, "1", id="x", source="a")]
-    row, _ = fold_all(deltas)
-    assert row.accounts["house"].balances["USD"].wallet_balance == 15
-    row, _ = fold_all([update("x", profile=pb.AccountUpdate.Profile(group="a"))], row)
-    other = pb.AccountUpdate(id="x", user_id="live:1", source="other", profile=pb.AccountUpdate.Profile(group="b"))
-    row, _ = fold_all([fact(names.ACCOUNT_UPDATES, other)], row)
-    assert row.profile.group == "b"
-
-
-def test_every_balance_change_has_an_id_of_its_own_whatever_ids_producers_give() -> None:
-    """Of two with one id Postgres kept the first."""
-    facts = [delta(1, "1", id="x"), delta(2, "2", id="x"), delta(1, "2", id="x", source="b"), delta(None, "2", id="x"),
-             delta(None, "2", id="x", source="b"), delta(3, "2", id="")]
-    for number in (1, 2):  # both sides of a self-trade have its trade id
-        sale = house_fill(number, "1", "1", fee="1").message
-        sale.fill.trade_id = "t"  # type: ignore[attr-defined]
-        facts.append(fact(names.ORDER_UPDATES, sale))  # type: ignore[arg-type]
-    _, steps = fold_all(facts)
-    ids = [one.delta_id for step in steps for one in said(step.outputs, names.TRANSACTIONS) if isinstance(one, pb.Transaction)]
-    assert len(ids) == len(set(ids)) == 8

@@ -77,6 +77,24 @@ def test_a_bad_line_is_refused_in_one_line(line: str, says: str) -> None:
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize(("key", "action", "says"), [
+    ("global", "PAUSE", ""),
+    ("global", "RESUME", ""),
+    ("check:global", "CHECK", ""),
+    ("global", "CHECK", "key: expected 'check:global' for this action and scope, was 'global'"),  # its pause was gone after compaction
+    ("check:global", "PAUSE", "key: expected 'global'"),
+    ("venue:okx_v5", "PAUSE", "key: expected 'global'"),
+])
+def test_control_stands_under_its_scope_and_a_check_under_a_key_of_its_own(key: str, action: str, says: str) -> None:
+    line = f'{{"key": "{key}", "value": {{"scope": "global", "action": "{action}"}}}}'
+    if not says:
+        assert read_line(line, BY_NAME["control"], "line 1", "live")[0] == key.encode()
+        return
+    with pytest.raises(StackError) as caught:
+        read_line(line, BY_NAME["control"], "line 1", "live")
+    assert says in str(caught.value)
+
+
 def test_an_unknown_topic_is_refused_before_anything_is_sent() -> None:
     with pytest.raises(StackError, match=r"expected one of .*wallet-deltas.*, was 'nope'"):
         inject(Config(kafka_bootstrap="127.0.0.1:1"), "nope", io.StringIO())
