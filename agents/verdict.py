@@ -27,6 +27,7 @@ from tables.rows import LIQUIDATION, NORMAL, UNKNOWN, Account, Figures, Margin, 
 _ROUNDS_MAX = 1_000  # house steps in one check: more positions than an account holds
 _SAID_BYTES_MAX = 200_000  # of one check: row and outputs travel as one record; what is left to close is the next check's
 _EVENTS_A_STEP = 4
+FALLBACK = "fallback_ratio"
 
 
 class Checked(NamedTuple):
@@ -87,9 +88,18 @@ class _Sitting:
         reasons = {*_doubts(self.user, self.account_id), *market.unknown, *([found.refused] if found.refused else []),
                    *_sizes(account, found)}
         if reasons:
+            reasons |= self._fallback(found, thresholds)
             return Judged(found, law, thresholds, UNKNOWN, tuple(sorted(reasons)), ())
         rungs = ladder.rungs(found, thresholds, account.margin.known_rung)
         return Judged(found, law, thresholds, max(rungs.values(), default=NORMAL), (), tuple(sorted(_notes(account, market, found))))
+
+
+    def _fallback(self, found: Evaluation, thresholds: Thresholds) -> set[str]:
+        """What is unknown may still be near: the group's `fallback_ratio` says so with the last figures, once until it is known again."""
+        margin, bound = self.account.margin, self.group.fallback_ratio
+        worst = ladder.worst_pool(found, thresholds) if bound else None
+        near = worst is not None and bound is not None and worst.ratio is not None and worst.ratio >= bound
+        return {FALLBACK} if near or (bound and margin.rung == UNKNOWN and FALLBACK in margin.reasons) else set()
 
 
 def check(user: User, account_id: str, world: World, causes: Sequence[str], orders: Orders | None = None) -> Checked | None:

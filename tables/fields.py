@@ -1,12 +1,13 @@
 """What every message must say before it may change a row: required fields, finite numbers, texts of a sane length."""
 
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 
 from google.protobuf.message import Message
 
 from schemas import names
 from schemas.engine_pb2 import AccountUpdate, LiquidationReport, WalletDelta
-from schemas.money import parse
+from schemas.money import ZERO, parse
 from schemas.user_data_pb2 import (
     EventMeta,
     UserDataAccountConfigEvent,
@@ -21,6 +22,7 @@ _NUMBER_MAX = 2**63 - 1  # of a source: the next one must still fit a row
 _ACCOUNT_CHARS_MAX = 128
 _EXECUTIONS = ("", "house", "venue", "external")
 _HOUSE, _QUOTE = 6, 3
+_PLACE = Decimal(1).scaleb(-18)
 _ORDER = ("orig_qty", "price", "stop_price", "activation_price", "callback_rate", "cum_filled_qty", "avg_price", "cum_quote", "leaves_qty",
           "bids_notional", "asks_notional", "cum_fee", "cum_realized_pnl", "leverage", "take_profit", "stop_loss")
 _FILL = ("qty", "price", "fee", "realized_pnl", "fee_rate", "quote_qty")
@@ -92,6 +94,15 @@ def _positive(message: Message, fields: Iterable[str], prefix: str) -> None:
             raise BadField(f"{prefix}{field}: expected a number above 0, was {said!r}")
 
 
+def _booked(message: Message, fields: Iterable[str], prefix: str = "") -> None:
+    """Amounts that move a balance: with more decimals, sums of many would no longer be exact."""
+    for field in fields:
+        said = getattr(message, field)
+        number = parse(said, prefix + field) if said else ZERO
+        if number != number.quantize(_PLACE):
+            raise BadField(f"{prefix}{field}: expected at most 18 decimals, was {said!r}")
+
+
 def _required(message: Message, fields: Iterable[str], prefix: str = "") -> None:
     for field in fields:
         if not getattr(message, field):
@@ -146,6 +157,7 @@ def _check_order(event: UserDataOrderUpdateEvent) -> None:
 def _check_house_fill(event: UserDataOrderUpdateEvent) -> None:
     """A fill that moves the engine's own book must say all that moves it."""
     _positive(event.fill, ("qty", "price"), "fill.")
+    _booked(event.fill, ("fee", "realized_pnl"), "fill.")
     if event.side not in (1, 2):
         raise BadField(f"side: expected BUY or SELL, was {event.side}")
     if event.qty_unit == _QUOTE:
@@ -189,7 +201,7 @@ def _check_config(event: UserDataAccountConfigEvent) -> None:
 def _check_delta(delta: WalletDelta) -> None:
     _account(delta.account_id, "account_id")
     _required(delta, ("asset", "amount"))
-    parse(delta.amount, "amount")
+    _booked(delta, ("amount",))
     _check_origin(delta)
 
 

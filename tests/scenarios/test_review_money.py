@@ -1,18 +1,22 @@
 """Money that a fact does not tell is not booked: units, currencies, and venues of other accounts."""
 
+from decimal import Decimal
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 
 from agents.book import book_of
+from agents.risk.world import World
 from agents.verdict import check as judge
 from schemas import engine_pb2 as pb
 from schemas import names
 from schemas import user_data_pb2 as ud
 from tables.orders import fold_orders
 from tables.policy import Policy
-from tables.rows import Fact, Orders, User
+from tables.rows import UNKNOWN, Balance, Fact, Orders, User
 from tests.agents import worlds
+from tests.scenarios.test_review import refused
 from tests.tables.facts import VENUE, anomalies, balance, delta, end, fact, fold_all, house_fill, meta, order, position, said, update
 
 CONTRACTS = ud.CONTRACTS
@@ -119,3 +123,49 @@ def test_an_order_of_another_venue_reserves_no_margin() -> None:
         orders = found
     book = book_of(row, row.accounts[VENUE], worlds.rules().group("standard", worlds.NOW), orders)
     assert [one.order_id for one in book.orders] == ["2"]
+
+
+@pytest.mark.parametrize(
+    ("one", "error"),
+    [
+        (delta(1, "1e-19"), "amount: expected at most 18 decimals, was '1e-19'"),  # beside 1e29 it was rounded away, and the ledger kept it
+        (delta(1, "0." + "1" * 19), "amount: expected at most 18 decimals"),
+        (delta(1, "0.1000000000000000000000"), ""),
+        (delta(1, "9" * 30 + "." + "9" * 18), ""),
+        (fill(1, "1", "1", fee="1e-19"), "fill.fee: expected at most 18 decimals"),
+        (fill(1, "1", "1", realized_pnl="1e-19"), "fill.realized_pnl: expected at most 18 decimals"),
+    ],
+)
+def test_what_is_booked_has_at_most_eighteen_decimals(one: Fact, error: str) -> None:
+    letter = refused(one)
+    assert error in letter
+    assert bool(error) == bool(letter)
+
+
+def test_the_largest_and_the_smallest_amount_add_up_exactly() -> None:
+    row, _ = fold_all([delta(number, amount) for number, amount in enumerate(["9" * 30, "1e-18", "-1", "0.1"], 1)])
+    assert money(row) == "9" * 29 + "8.100000000000000001"
+
+
+def grouped(ratio: str) -> World:
+    """A world whose only mark is old."""
+    rule = pb.RiskRule(rule_id="group:standard", group=pb.RiskRule.Group(group="standard", fallback_ratio=ratio))
+    old = worlds.mark(worlds.BTC, "60000", append_ms=worlds.NOW - 60_000)
+    return worlds.world(old, with_rules=worlds.rules(rule, worlds.btc_rule()))
+
+
+@pytest.mark.parametrize(("ratio", "wallet", "warns"), [("0.5", "400", True), ("0.5", "100000", False), ("", "400", False)])
+def test_what_is_unknown_may_warn_by_the_last_figures(ratio: str, wallet: str, warns: bool) -> None:
+    user = worlds.usdm_user(wallet, worlds.position(worlds.BTC, "1", "60000"), auto_reduce=True)
+    found = judge(user, "a1", grouped(ratio), ["x"])
+    assert found is not None
+    reasons = found.row.accounts["a1"].margin.reasons
+    assert found.rung == UNKNOWN
+    assert ("fallback_ratio" in reasons) == warns
+    assert f"stale_mark:{worlds.BTC}" in reasons
+    calls = [pb.MarginCall.FromString(output.value) for output in found.outputs if output.topic == names.MARGIN_CALLS]
+    assert [list(call.reasons) for call in calls] == [list(reasons)]
+    richer = replace(found.row.accounts["a1"], balances={"USDT": Balance(Decimal(100_000))})
+    again = judge(replace(found.row, accounts={"a1": richer}), "a1", grouped(ratio), ["x"])
+    assert again is not None
+    assert again.outputs == ()  # said once
