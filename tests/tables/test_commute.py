@@ -51,7 +51,8 @@ def worlds(draw: st.DrawFn) -> Topics:
     number = st.integers(1, 12)
     parts = draw(frames())
     fills = draw(st.lists(house_fills(), max_size=5))
-    venue = [order("9", draw(st.sampled_from([1, 3, 4])), meta(n), client_order_id="c1") for n in draw(st.lists(number, max_size=3))]
+    venue = [order("9", draw(st.sampled_from([1, 3, 4])), meta(n), client_order_id=draw(st.sampled_from(["c1", "c2"])),
+                   cum_filled_qty=draw(st.sampled_from(["", "0.4", "0.5"]))) for n in draw(st.lists(number, max_size=3))]
     profile = [
         update(str(n), at=n, profile=pb.AccountUpdate.Profile(group=f"g{n}", fields={str(n): "x"}))
         for n in draw(st.lists(number, max_size=4))
@@ -65,6 +66,9 @@ def worlds(draw: st.DrawFn) -> Topics:
                 step_id=draw(st.sampled_from(["s1", "s2"])),
                 status=draw(st.sampled_from(["filled", "refused", "odd"])),
                 snapshot_id=draw(st.sampled_from(["", "snap"])),
+                client_order_id=draw(st.sampled_from(["", "c1", "c2", "other"])),
+                filled_quantity=draw(st.sampled_from(["", "0", "0.4"])),
+                average_price=draw(st.sampled_from(["", "91"])),
             ),
             7,
         )
