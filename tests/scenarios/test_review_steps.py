@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from faust.types import TP
 from msgspec.structs import replace
 
 from agents.risk.world import World
@@ -11,11 +12,13 @@ from agents.verdict import check as judge
 from schemas import engine_pb2 as pb
 from schemas import names
 from schemas import user_data_pb2 as ud
+from schemas.keys import partition_of
 from tables import codec
 from tables.accounts import doubts, expire, settling_deadline
 from tables.policy import Policy
 from tables.rows import LIQUIDATION, Fact, User
 from tests.agents import worlds
+from tests.streams_checks.desk import PARTITIONS, Desk
 from tests.tables.facts import USER, anomalies, fact, fold_all, meta, order
 
 ACCOUNT = "a1"
@@ -171,3 +174,46 @@ def test_a_refusal_says_what_was_filled_before_it() -> None:
     row, _ = fold_all([closed(user, ud.CANCELED, **FILLED)], user)
     refused = [event.refused for event in events(checked(row, worlds.NOW)) if event.WhichOneof("event") == "refused"]
     assert refused == [f"close {worlds.BTC}: 0.4 filled"]
+
+
+# ---- in the service
+
+
+def put_mark(desk: Desk) -> None:
+    desk.prices.book.marks[worlds.BTC] = worlds.mark(worlds.BTC, "90", append_ms=desk.now)
+
+
+async def test_the_timers_find_a_step_that_nobody_reports(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(monkeypatch)
+    user = ordered()
+    first = [step.step_id for step in user.accounts[ACCOUNT].margin.plan]
+    desk.keep(user)
+    desk.pass_ms(POLICY.report_ms_max - 1)
+    put_mark(desk)
+    desk.check()
+    assert [step.step_id for step in desk.row(USER).accounts[ACCOUNT].margin.plan] == first
+    desk.pass_ms(1)
+    assert set(steps(desk.row(USER)).values()) == {"expired"}
+    assert desk.outputs(USER) == [names.ANOMALIES] * 2
+    desk.check()
+    assert desk.row(USER).accounts[ACCOUNT].margin.plan == ()
+    assert desk.outputs(USER) == [names.LIQUIDATIONS] * 2
+    desk.pass_ms(desk.checks.config.cooldown_ms)
+    put_mark(desk)
+    desk.check()
+    again = [step.step_id for step in desk.row(USER).accounts[ACCOUNT].margin.plan]
+    assert len(again) == 2
+    assert not {*again} & {*first}
+
+
+async def test_a_report_that_lies_unread_in_the_log_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that comes back after the deadline first reads what was reported meanwhile."""
+    desk = Desk(monkeypatch)
+    desk.keep(ordered())
+    partition = partition_of(USER.encode(), PARTITIONS)
+    desk.accounts.app.consumer.ends[TP(names.LIQUIDATION_REPORTS, partition)] = 9
+    desk.pass_ms(POLICY.report_ms_max)
+    assert set(steps(desk.row(USER)).values()) == {"ordered"}
+    desk.part(USER).position[desk.accounts.sources[names.LIQUIDATION_REPORTS]] = 9
+    desk.pass_ms(250)
+    assert set(steps(desk.row(USER)).values()) == {"expired"}
