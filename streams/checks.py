@@ -18,7 +18,7 @@ from streams.backlog import Backlog
 from streams.config import Config
 from streams.engine.ledger import Ledger
 from streams.ops.metrics import METRICS
-from streams.prices import Prices, now_ms
+from streams.prices import Prices
 from streams.settling import Settling, lost
 from streams.topics import LIQUIDATIONS, MARGIN_CALLS
 from streams.unsteady import Unsteady
@@ -45,7 +45,7 @@ class Checks(Service):
     """At most one check waits per account; what changes a row is written by `touch`, the report itself may be dropped."""
 
     def __init__(self, config: Config, room: Room, **kwargs: Any) -> None:
-        self.config, self.room = config, room
+        self.config, self.room, self._now_ms = config, room, room.prices.now_ms
         self.columns = Columns()
         self.waiting: dict[tuple[str, str], set[str]] = {}
         self._queue: list[tuple[float, str, str]] = []  # (minus badness, user, account)
@@ -109,7 +109,7 @@ class Checks(Service):
             name = (row.user_id, account.account_id)
             self.rungs[name] = account.margin.rung
             (self.quarantined.add if account.quarantines or row.quarantines else self.quarantined.discard)(name)
-            if account.margin.cooldown_until_ms > now_ms() or account.margin.rung == LIQUIDATION:  # is anything left to close?
+            if account.margin.cooldown_until_ms > self._now_ms() or account.margin.rung == LIQUIDATION:  # is anything left to close?
                 heapq.heappush(self._deadlines, (account.margin.cooldown_until_ms, row.user_id))
         if (deadline := settling_deadline(row, self.room.policy)) is not None:
             heapq.heappush(self._deadlines, (deadline, row.user_id))
@@ -117,7 +117,7 @@ class Checks(Service):
     def _lay_columns(self) -> None:
         """Bring the columns up to the rows and rules as they are now; many changes of a row cost one."""
         if self._ruled is not self.room.prices.rules:
-            self._ruled, self._ruled_ms = self.room.prices.rules, now_ms()
+            self._ruled, self._ruled_ms = self.room.prices.rules, self._now_ms()
             self.columns.ruled(self._ruled, self._ruled_ms)
         for user, row in self._changed.items():
             self.columns.put(user, row)
@@ -186,7 +186,7 @@ class Checks(Service):
         """Quarantine every user of a partition of which records were lost and the loss accepted."""
         for topic in self.room.accounts.losses.pop(partition, []):
             for key in self.room.accounts.keys_of(partition):
-                self.room.accounts.touch(key, partition, lambda row, topic=topic: lost(row, topic, now_ms()))  # type: ignore[misc]
+                self.room.accounts.touch(key, partition, lambda row, topic=topic: lost(row, topic, self._now_ms()))  # type: ignore[misc]
 
     async def _recovered(self, partitions: list[int]) -> None:
         for at, (user, account) in enumerate(list(self.rungs) if partitions else ()):
@@ -270,8 +270,8 @@ class Checks(Service):
             while not self.should_stop:
                 await asyncio.sleep(TIMER_S)
                 if self._filled:
-                    await self._recovered(await self.backlog.ended(now_ms()))
-                    self._look(now_ms())
+                    await self._recovered(await self.backlog.ended(self._now_ms()))
+                    self._look(self._now_ms())
         except Exception as error:
             await self.room.accounts.app.consumer.halt(error)
 

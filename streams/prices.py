@@ -43,9 +43,13 @@ class Prices(Service):
         self.last_poll_ms = 0
         super().__init__(**kwargs)
 
+    def now_ms(self) -> int:
+        """The clock of checks and timers: a replay has another one."""
+        return now_ms()
+
     def world(self, fences: dict[str, int]) -> World:
         """The arguments of a check, at the newest marks."""
-        return World(now_ms(), self.book.marks, self.rules, self.control, fences, self.config.mark_stale_ms, self.config.cooldown_ms)
+        return World(self.now_ms(), self.book.marks, self.rules, self.control, fences, self.config.mark_stale_ms, self.config.cooldown_ms)
 
     @Service.task
     async def _follow(self) -> None:

@@ -64,7 +64,6 @@ class Desk:
         self.checks = Checks(config, Room(self.accounts, self.orders, self.prices, Policy()))
         self.prices.rules = rules()
         self.prices.caught_up.set()
-        monkeypatch.setattr(under_test, "now_ms", lambda: self.now)
         monkeypatch.setattr(price_service, "now_ms", lambda: self.now)
         monkeypatch.setattr(under_test, "time", SimpleNamespace(perf_counter=lambda: self.work_s))
 
