@@ -154,7 +154,7 @@ def test_a_venue_account_is_ordered_once_with_deterministic_ids() -> None:
     late, later = (world(mark(BTC, "60000", append_ms=at), now_ms=at) for at in (NOW + 2_000, NOW + 3_000))
     ended = judged(row, late, "a1")  # however late: what it did to the position may still be on its way
     assert [event.id for event in liquidations(ended)] == ["live:1/a1/1/s1/completed", "live:1/a1/1/s2/completed"]
-    assert [event.id for event in liquidations(judged(ended.row, later, "a1"))][0] == "live:1/a1/1/s3"
+    assert next(event.id for event in liquidations(judged(ended.row, later, "a1"))) == "live:1/a1/1/s3"
 
 
 def test_a_venue_account_that_did_not_opt_in_gets_a_rung_and_no_orders() -> None:
