@@ -12,6 +12,7 @@ from typing import TextIO
 
 from schemas.keys import BadKey, user_key
 from streams.config import BadSetting, Config, load
+from streams.replay.options import describe as describe_recordings
 from streams.stack.process import StackError
 
 Run = Callable[[argparse.Namespace, Config], int]
@@ -147,6 +148,14 @@ def _check(options: argparse.Namespace, config: Config) -> int:
     return 1 if found.differs else 0
 
 
+def _recorded(options: argparse.Namespace, config: Config) -> int:
+    from streams.replay import commands
+    from streams.stack.supervisor import located
+
+    run: Run = {"record": commands.record, "replay": commands.replay, "verify": commands.verify}[options.command]
+    return run(options, located(config))
+
+
 @contextmanager
 def _broker_answers(config: Config) -> Iterator[None]:
     from aiokafka.errors import KafkaError
@@ -183,6 +192,10 @@ def parser() -> argparse.ArgumentParser:
     evaluate = add("evaluate", _evaluate, "one account as JSON from stdin, its margin as JSON")
     evaluate.add_argument("--lines", action="store_true", help="JSON lines in and out")
     add("check", _check, "consistency of row, Redis, Postgres and ledger; exit 1 on a difference").add_argument("user", nargs="?")
+    describe_recordings(
+        add("record", _recorded, "a window of the topics into files"),
+        add("replay", _recorded, "recorded topics through folds, prices and checks again, under simulated time, also under other rules"),
+        add("verify", _recorded, "every verdict derived again from its stamp; exit 1 where one differs"))
     _describe_bench(add("bench", _bench, "the engine alone and the full product on wallet deltas; JSON on stdout"))
     return root
 
