@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from importlib.metadata import version
 from pathlib import Path
 
@@ -89,7 +90,8 @@ def one(trial: Trial, folder: Path) -> dict[str, object]:
             try:
                 why = run(chaos, trial)
             except Exception as error:
-                why = [f"{type(error).__name__}: {error}"]
+                why = [f"{type(error).__name__}: {error}", *traceback.format_exc().splitlines()[-8:]]
+            chaos.healed()
             told = tell(chaos)
             (folder / "said.log").write_text("\n".join([*chaos.said, *why]))
     except Exception as error:

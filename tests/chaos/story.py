@@ -36,7 +36,7 @@ def tell(chaos: Chaos) -> dict[str, object]:
         "ids_expected": len(chaos.expectation.said), "verdicts": len(verdicts),
         "verdicts_sent_again": len(verdicts) - len({record.value for record in verdicts}),
         "facts_repeated": chaos.feed.repeated, "skipped_by_fence_at_least": int(sum(chaos.on.skipped.values())),
-        "poison": len(chaos.poison),
+        "poison": len(chaos.poison), "late_s": round(chaos.late_s, 1),
         "takeovers": len(flat), "takeover_s": {"median": round(statistics.median(flat), 2), "max": max(flat)} if flat else {},
         "unowned_s": {str(number): round(sum(of), 1) for number, of in sorted(gaps.items())}}
 
