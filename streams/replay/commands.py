@@ -48,11 +48,11 @@ def replay(options: argparse.Namespace, config: Config) -> int:
         elif recording.manifest.from_ms is not None:
             print("replay: from the middle of the log without rows: balances and sequences before it are not known", file=sys.stderr)
         began = time.perf_counter()
-        found = _run(recording, rows, Alternative())
+        found = _run(recording, rows, Alternative(), options.step)
         print(f"{found.records.total()} records in {time.perf_counter() - began:.1f} s", file=sys.stderr)
         said = summary(found)
         if options.rules or options.thresholds:
-            after = _run(recording, rows, other)
+            after = _run(recording, rows, other, options.step)
             said = summary(after) | {"changes": changes(found, after), "recorded": {name: said[name] for name in ("rungs", "state_hash")}}
     print(json.dumps(said, indent=1) if options.json else "\n".join(lines(said)))
     return 0
@@ -78,10 +78,11 @@ def verify(options: argparse.Namespace, config: Config) -> int:
     return 1 if differs else 0
 
 
-def _run(recording: Recording, rows: Recording | None, other: Alternative) -> History:
+def _run(recording: Recording, rows: Recording | None, other: Alternative, step_ms: int) -> History:
     history = History(recording, other)
     begin_ms = (rows or recording).manifest.from_ms or 0
-    history.run(Start(begin_ms, rows_of(rows, "accounts"), rows_of(rows, "orders")) if rows else Start(begin_ms))
+    found = (rows_of(rows, "accounts"), rows_of(rows, "orders")) if rows else ()
+    history.run(Start(begin_ms, step_ms, *found))
     return history
 
 

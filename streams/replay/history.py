@@ -22,11 +22,17 @@ from tables.policy import Policy
 
 SOURCES = (*ACCOUNT_SOURCES, PRICE_TICKS, RISK_RULES, CONTROL)
 
+_PLACE = attrgetter("topic", "partition")
+
 
 class Start(NamedTuple):
-    """Where a replay begins: before `begin_ms` records are folded and nobody is judged; rows of each ledger by key."""
+    """Where a replay begins: before `begin_ms` records are folded and nobody is judged; rows of each ledger by key.
+
+    What shares a step of time is one moment: all of it is folded, then whoever is due is judged at the step's end.
+    """
 
     begin_ms: int = 0
+    step_ms: int = 1
     accounts: Iterable[tuple[bytes, bytes]] = ()
     orders: Iterable[tuple[bytes, bytes]] = ()
 
@@ -53,7 +59,7 @@ class History:
         self._load(start)
         files = self.recording.files(SOURCES)
         with bar("replay", sum(file.records for file in files)) as say:
-            for at_ms, moment in _moments(self.recording.merged(files)):
+            for at_ms, moment in _moments(self.recording.merged(files), start.step_ms):
                 self._to(at_ms, start.begin_ms)
                 for records in moment:
                     self._take(records)
@@ -107,9 +113,7 @@ class _Bundle(NamedTuple):
     records: list[Recorded]
 
 
-def _moments(records: Iterator[tuple[int, Recorded]]) -> Iterator[tuple[int, Iterator[list[Recorded]]]]:
-    """What shares a millisecond is one moment: all of it is folded, then whoever is due is judged."""
-    for at_ms, moment in itertools.groupby(records, itemgetter(0)):
-        yield at_ms, (list(group) for _, group in itertools.groupby(map(itemgetter(1), moment), attrgetter("topic", "partition")))
-
-
+def _moments(records: Iterator[tuple[int, Recorded]], step_ms: int) -> Iterator[tuple[int, Iterator[list[Recorded]]]]:
+    """(end in ms, records of one partition each) of every step that has some."""
+    for step, moment in itertools.groupby(records, lambda pair: pair[0] // step_ms):
+        yield (step + 1) * step_ms - 1, (list(group) for _, group in itertools.groupby(map(itemgetter(1), moment), _PLACE))

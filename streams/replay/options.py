@@ -19,6 +19,8 @@ def describe(record: argparse.ArgumentParser, replay: argparse.ArgumentParser, v
     replay.add_argument("--thresholds", action="append", default=[], metavar="[MODEL:]NAME=N,..",
                         help="mode, warning, margin_call, liquidation, release, auto_reduce of every group; no model: all but mt5")
     replay.add_argument("--from-rows", nargs="?", const="", metavar="DIR", help="begin at exported rows, of DIR or of the recording itself")
+    replay.add_argument("--step", type=_step, default=1, metavar="MS",
+                        help="checks after every so many ms of simulated time [1]; a worker under load checks about every 20")
     verify.add_argument("--rows", metavar="DIR", help="exported rows to begin at, where the log no longer has the facts before them")
 
 
@@ -26,3 +28,9 @@ def _time(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"expected milliseconds, was {text!r}")
     return int(text)
+
+
+def _step(text: str) -> int:
+    if not 1 <= (found := _time(text)) <= 1_000:
+        raise argparse.ArgumentTypeError(f"expected 1 to 1000 ms, was {text!r}")
+    return found

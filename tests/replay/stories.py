@@ -91,7 +91,7 @@ def _file(log: Log, folder: Path, name: str, number: int, cut: Cut) -> File:
     for record in kept:
         writer.write(record)
     first = next((record.offset for record in whole if record.timestamp >= begin_ms), len(whole))
-    return writer.close(first, first + len(kept))
+    return writer.close(first, kept[-1].offset + 1 if kept else first)
 
 
 def _rows(folder: Path, books: Mapping[str, Book]) -> Iterable[File]:
