@@ -448,7 +448,7 @@ class Bracket(_message.Message):
 class RiskRule(_message.Message):
     __slots__ = ("rule_id", "effective_from_ms", "instrument", "group", "collateral_weight")
     class Instrument(_message.Message):
-        __slots__ = ("instrument", "base", "quote", "settle", "contract_size", "price_tick", "quantity_step", "min_quantity", "calc_mode", "margin_rate", "taker_fee", "tier_policy", "tier_unit", "brackets", "stale_after_ms", "jump_ratio", "jump_ticks", "jump_ms", "sessions", "conversion_instrument", "hedged_factor")
+        __slots__ = ("instrument", "base", "quote", "settle", "contract_size", "price_tick", "quantity_step", "min_quantity", "calc_mode", "margin_rate", "taker_fee", "tier_policy", "tier_unit", "brackets", "stale_after_ms", "jump_ratio", "jump_ticks", "jump_ms", "sessions", "conversion_instrument", "hedged_factor", "hedged_mode", "margin_rate_short", "tick_size", "tick_value", "initial_margin")
         INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
         BASE_FIELD_NUMBER: _ClassVar[int]
         QUOTE_FIELD_NUMBER: _ClassVar[int]
@@ -470,6 +470,11 @@ class RiskRule(_message.Message):
         SESSIONS_FIELD_NUMBER: _ClassVar[int]
         CONVERSION_INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
         HEDGED_FACTOR_FIELD_NUMBER: _ClassVar[int]
+        HEDGED_MODE_FIELD_NUMBER: _ClassVar[int]
+        MARGIN_RATE_SHORT_FIELD_NUMBER: _ClassVar[int]
+        TICK_SIZE_FIELD_NUMBER: _ClassVar[int]
+        TICK_VALUE_FIELD_NUMBER: _ClassVar[int]
+        INITIAL_MARGIN_FIELD_NUMBER: _ClassVar[int]
         instrument: str
         base: str
         quote: str
@@ -491,7 +496,12 @@ class RiskRule(_message.Message):
         sessions: _containers.RepeatedCompositeFieldContainer[RiskRule.Session]
         conversion_instrument: str
         hedged_factor: str
-        def __init__(self, instrument: _Optional[str] = ..., base: _Optional[str] = ..., quote: _Optional[str] = ..., settle: _Optional[str] = ..., contract_size: _Optional[str] = ..., price_tick: _Optional[str] = ..., quantity_step: _Optional[str] = ..., min_quantity: _Optional[str] = ..., calc_mode: _Optional[str] = ..., margin_rate: _Optional[str] = ..., taker_fee: _Optional[str] = ..., tier_policy: _Optional[str] = ..., tier_unit: _Optional[str] = ..., brackets: _Optional[_Iterable[_Union[Bracket, _Mapping]]] = ..., stale_after_ms: _Optional[int] = ..., jump_ratio: _Optional[str] = ..., jump_ticks: _Optional[int] = ..., jump_ms: _Optional[int] = ..., sessions: _Optional[_Iterable[_Union[RiskRule.Session, _Mapping]]] = ..., conversion_instrument: _Optional[str] = ..., hedged_factor: _Optional[str] = ...) -> None: ...
+        hedged_mode: str
+        margin_rate_short: str
+        tick_size: str
+        tick_value: str
+        initial_margin: str
+        def __init__(self, instrument: _Optional[str] = ..., base: _Optional[str] = ..., quote: _Optional[str] = ..., settle: _Optional[str] = ..., contract_size: _Optional[str] = ..., price_tick: _Optional[str] = ..., quantity_step: _Optional[str] = ..., min_quantity: _Optional[str] = ..., calc_mode: _Optional[str] = ..., margin_rate: _Optional[str] = ..., taker_fee: _Optional[str] = ..., tier_policy: _Optional[str] = ..., tier_unit: _Optional[str] = ..., brackets: _Optional[_Iterable[_Union[Bracket, _Mapping]]] = ..., stale_after_ms: _Optional[int] = ..., jump_ratio: _Optional[str] = ..., jump_ticks: _Optional[int] = ..., jump_ms: _Optional[int] = ..., sessions: _Optional[_Iterable[_Union[RiskRule.Session, _Mapping]]] = ..., conversion_instrument: _Optional[str] = ..., hedged_factor: _Optional[str] = ..., hedged_mode: _Optional[str] = ..., margin_rate_short: _Optional[str] = ..., tick_size: _Optional[str] = ..., tick_value: _Optional[str] = ..., initial_margin: _Optional[str] = ...) -> None: ...
     class Session(_message.Message):
         __slots__ = ("open_minute", "close_minute")
         OPEN_MINUTE_FIELD_NUMBER: _ClassVar[int]

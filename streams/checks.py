@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from mode import Service
 
 from agents.risk.columns import Columns
-from agents.risk.rules import Rules
 from agents.verdict import check
 from schemas import engine_pb2 as pb
 from schemas.keys import partition_of
@@ -19,6 +18,7 @@ from streams.config import Config
 from streams.engine.ledger import Ledger
 from streams.ops.metrics import METRICS
 from streams.prices import Prices
+from streams.ruled import Ruled
 from streams.settling import Settling, lost
 from streams.topics import LIQUIDATIONS, MARGIN_CALLS
 from streams.unsteady import Unsteady
@@ -54,7 +54,7 @@ class Checks(Service):
         self._refill: list[int] = []
         self._reported: dict[tuple[str, str], int] = {}
         self._changed: dict[str, User] = {}
-        self._ruled, self._ruled_ms = room.prices.rules, 0
+        self._ruled = Ruled(room.prices, self.columns, self._row)
         self._unsteady = Unsteady()
         self._deadlines: list[tuple[int, str]] = []
         self._settling = Settling(room.accounts, room.policy)
@@ -116,9 +116,8 @@ class Checks(Service):
 
     def _lay_columns(self) -> None:
         """Bring the columns up to the rows and rules as they are now; many changes of a row cost one."""
-        if self._ruled is not self.room.prices.rules:
-            self._ruled, self._ruled_ms = self.room.prices.rules, self._now_ms()
-            self.columns.ruled(self._ruled, self._ruled_ms)
+        for user, account in self._ruled.lay(self._now_ms(), self.rungs):
+            self.due(user, account, "rules")
         for user, row in self._changed.items():
             self.columns.put(user, row)
         self._changed.clear()
@@ -137,8 +136,11 @@ class Checks(Service):
 
     def _rules_changed(self, rule_ids: set[str]) -> None:
         if self.room.prices.caught_up.is_set():
-            for user, account in list(self.rungs):
-                self.due(user, account, "rules")
+            self._lay_columns()
+
+    def _row(self, user: str) -> User | None:
+        found: User | None = self.room.accounts.state_of(user.encode(), partition_of(user.encode(), self.config.partitions))
+        return found
 
     def _controlled(self, message: pb.Control) -> None:
         scope, _, rest = message.scope.partition(":")
@@ -276,10 +278,6 @@ class Checks(Service):
             await self.room.accounts.app.consumer.halt(error)
 
     def _look(self, now: int) -> None:
-        begins = self._ruled.next_effective_ms(self._ruled_ms)
-        if begins is not None and begins <= now:
-            self._ruled = Rules()  # other than the ones that hold now: the columns are laid anew
-            self._rules_changed(set())
         self._lay_columns()
         self._all_holders({mark.instrument for mark in self.room.prices.book.settle(now, self.room.prices.rules)}, "mark")
         prices = self.room.prices

@@ -119,14 +119,15 @@ class Prices(Service):
         return moved
 
     def _take_settings(self, topic: str, records: Iterable[Any]) -> None:
+        ruled: set[str] = set()  # told once: whoever lays rules out has one layout a batch
         for record in records:
             try:
                 if record.value is None:
-                    self._take_back(topic, (record.key or b"").decode(), record.offset)
+                    ruled |= self._take_back(topic, (record.key or b"").decode(), record.offset)
                 elif topic == RISK_RULES:
                     rule = pb.RiskRule.FromString(record.value)
                     self.rules = rules_with(self.rules, rule, record.offset)
-                    self.on_rules({rule.rule_id})
+                    ruled.add(rule.rule_id)
                 else:
                     message = pb.Control.FromString(record.value)
                     self.control = control_with(self.control, message, record.offset)
@@ -134,15 +135,17 @@ class Prices(Service):
             except (DecodeError, BadRule, ValueError) as error:
                 self.refused["rule" if topic == RISK_RULES else "control"] += 1
                 log.error("refused %s offset=%d: %s", topic, record.offset, error)
+        if ruled:
+            self.on_rules(ruled)
 
-    def _take_back(self, topic: str, key: str, offset: int) -> None:
-        """A tombstone: what a compacted log no longer holds must not hold here either."""
+    def _take_back(self, topic: str, key: str, offset: int) -> set[str]:
+        """A tombstone: what a compacted log no longer holds must not hold here either; the rule that it took back."""
         if topic == RISK_RULES:
             self.rules = rules_without(self.rules, key, offset)
-            self.on_rules({key.rpartition("@")[0]})
-        else:
-            self.control = control_without(self.control, key, offset)
-            self.on_control(pb.Control(scope=key))
+            return {key.rpartition("@")[0]}
+        self.control = control_without(self.control, key, offset)
+        self.on_control(pb.Control(scope=key))
+        return set()
 
 
 def _differs(before: Mark | None, after: Mark) -> bool:

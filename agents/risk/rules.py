@@ -101,6 +101,10 @@ class Rules(msgspec.Struct, frozen=True):
         """The group's rule; one without a rule has the defaults of every model."""
         return _effective(self.groups, name, now_ms) or Group(name)
 
+    def weight(self, name: str, now_ms: int) -> Decimal | None:
+        """What of an asset counts as collateral, by "currency/asset"; None = no rule."""
+        return _effective(self.weights, name, now_ms)
+
     def next_effective_ms(self, now_ms: int) -> int | None:
         """When the next rule that is already known begins to hold; None = none is waiting."""
         kinds: tuple[Mapping[str, tuple[tuple[int, object], ...]], ...] = (self.instruments, self.groups, self.weights)
@@ -127,6 +131,8 @@ def rules_with(rules: Rules, message: pb.RiskRule, offset: int) -> Rules:
     if kind == "collateral_weight":
         name = f"{message.collateral_weight.currency}/{message.collateral_weight.asset}"
         weight = _number(message.collateral_weight.weight, f"weight {name}")
+        if weight > 1:
+            raise BadRule(f"weight {name}: expected 0 to 1, was {weight}")
         return msgspec.structs.replace(rules, weights=_dated(rules.weights, name, at, weight), offset=offset)
     raise BadRule(f"{message.rule_id or 'rule'}: expected an instrument, a group or a collateral weight, was {kind}")
 
@@ -177,6 +183,11 @@ def instrument_of(message: pb.RiskRule.Instrument) -> Instrument:
         sessions=tuple(sorted((session.open_minute, session.close_minute) for session in message.sessions)),
         conversion_instrument=message.conversion_instrument,
         hedged_factor=_number(message.hedged_factor or "0.5", f"{name}: hedged_factor"),
+        hedged_mode=message.hedged_mode or "factor",
+        margin_rate_short=_optional(message.margin_rate_short, f"{name}: margin_rate_short"),
+        tick_size=_number(message.tick_size or "0", f"{name}: tick_size"),
+        tick_value=_number(message.tick_value or "0", f"{name}: tick_value"),
+        initial_margin=_number(message.initial_margin or "0", f"{name}: initial_margin"),
     )
     _validate_instrument(found)
     return found
@@ -188,6 +199,8 @@ def _validate_instrument(found: Instrument) -> None:
         raise BadRule(f"{name}: contract_size: expected above 0, was {found.contract_size}")
     if found.calc_mode not in CALC_MODES:
         raise BadRule(f"{name}: calc_mode: expected one of {', '.join(CALC_MODES)}, was {found.calc_mode!r}")
+    if found.hedged_mode not in ("factor", "larger"):
+        raise BadRule(f"{name}: hedged_mode: expected factor or larger, was {found.hedged_mode!r}")
     if found.tier_unit not in ("notional", "contracts", "settle"):
         raise BadRule(f"{name}: tier_unit: expected notional, contracts or settle, was {found.tier_unit!r}")
     if found.jump_ratio is not None and not (found.jump_ticks or found.jump_ms):

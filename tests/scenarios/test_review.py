@@ -200,7 +200,8 @@ async def test_what_is_taken_back_holds_no_longer() -> None:
     prices, told = Prices(Config()), list[str]()
     prices.on_rules, prices.on_control = told.extend, lambda message: told.append(message.scope)
     prices._take_settings(CONTROL, CONTROLS)
-    prices._take_settings(RISK_RULES, RULES)
+    for rule in RULES:
+        prices._take_settings(RISK_RULES, [rule])
     assert prices.control == Control({}, 1)
     assert prices.rules == Rules(offset=1)
     assert told == ["global", "global", RULE.rule_id, RULE.rule_id]

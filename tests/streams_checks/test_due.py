@@ -250,16 +250,6 @@ async def test_a_jump_is_told_to_all_holders_when_it_begins_and_when_it_ends(des
     assert seen == [["live:1/house", "5"], ["live:1/house", "5"], ["live:1/house", "1"], ["1"]]  # who is unknown is always looked at
 
 
-async def test_a_change_of_rules_checks_everybody_once_the_rules_are_read(desk: Desk) -> None:
-    desk.keep(trader(1), trader(2))
-    desk.prices.caught_up.clear()
-    desk.prices.on_rules({"group:standard"})
-    assert desk.waiting() == []
-    desk.prices.caught_up.set()
-    desk.prices.on_rules({"group:standard"})
-    assert desk.waiting() == ["live:1/house", "live:2/house"]
-
-
 SCOPES: dict[str, set[str]] = {
     "global": {"live:1", "live:12", "live:2"}, "venue:house": {"live:1", "live:12", "live:2"}, f"instrument:{EUR}": {"live:1", "live:12"},
     "user:live:1": {"live:1"}, "account:live:1/house": {"live:1"},

@@ -163,7 +163,7 @@ async def test_a_bad_rule_leaves_its_neighbours_and_its_own_last_good_form() -> 
     service._take({TopicPartition(RISK_RULES, 0): [records[0], Record(8, b"r", b"\xff"), *records[1:]]})
     assert service.refused == {"rule": 2}
     assert [service.rules.instrument(name, NOW) is not None for name in (EUR, JPY)] == [True, True]
-    assert told == [{f"instrument:{EUR}"}, {f"instrument:{JPY}"}]
+    assert told == [{f"instrument:{EUR}", f"instrument:{JPY}"}]
 
 
 async def test_an_action_of_tomorrow_neither_pauses_nor_resumes() -> None:
