@@ -1,6 +1,7 @@
 """Rows of the ledgers out of their changelogs, as they stood at a moment, and back from a recording: a start for a replay or verify."""
 
 from collections.abc import Iterator
+from itertools import starmap, zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,7 +37,7 @@ async def export_rows(consumer: AIOKafkaConsumer, config: Config, at_ms: int | N
             told = [0] * len(_SOURCES[ledger])
             for at, (key, value) in enumerate(sorted(part.rows.items())):
                 assert isinstance(value, bytes)
-                told = list(map(max, told, LedgerRow.FromString(value).positions))
+                told = _furthest(told, value)
                 writer.write(Recorded(writer.topic, number, at, at_ms or 0, key, value))
             files.append(writer.close(0, len(part.rows)))
             for topic, position in zip(_SOURCES[ledger], told, strict=True):
@@ -97,8 +98,13 @@ def _first_unfolded(rows: Recording) -> dict[tuple[str, int], int]:
         sources = _SOURCES[file.topic.removeprefix("rows-")]
         told = [0] * len(sources)
         for record in rows.read(file):
-            told = list(map(max, told, LedgerRow.FromString(record.value or b"").positions))
+            told = _furthest(told, record.value or b"")
         for topic, position in zip(sources, told, strict=True):
             name = topic, file.partition
             found[name] = min(position, found.get(name, position))
     return found
+
+
+def _furthest(told: list[int], row: bytes) -> list[int]:
+    """The larger position of each source; a row may be older than the last ones."""
+    return list(starmap(max, zip_longest(told, LedgerRow.FromString(row).positions, fillvalue=0)))

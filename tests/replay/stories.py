@@ -71,11 +71,12 @@ def tell_prices(log: Log, source: Facts, at_ms: int) -> None:
         log.send(topics.PRICE_TICKS, tick.instrument, tick, at_ms)
 
 
-def write(log: Log, folder: Path, cut: Cut = WHOLE, rows: Mapping[str, Book] | None = None) -> Recording:
+def write(log: Log, folder: Path, cut: Cut = WHOLE, rows: Mapping[str, Book] | None = None,
+          names: Iterable[str] = (*INPUTS, *VERDICTS)) -> Recording:
     """A recording of the log, empty partitions included; with rows where they are given."""
     folder.mkdir(parents=True)
     config = Config(partitions=PARTITIONS)
-    files = [_file(log, folder, name, number, cut) for name in (*INPUTS, *VERDICTS)
+    files = [_file(log, folder, name, number, cut) for name in names
              for number in range(topics.BY_NAME[name].partitions or PARTITIONS)]
     manifest = Manifest(app_id="test", generation=1, version="0", settings=settings_of(config), files=tuple(files), from_ms=cut.from_ms,
                         to_ms=cut.to_ms, rows=tuple(_rows(folder, rows or {})))
