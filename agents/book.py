@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from msgspec.structs import replace
 
 from agents.risk.ladder import worst_pool
 from agents.risk.law import Book, Evaluation
-from agents.risk.rules import Group, Thresholds
+from agents.risk.rules import Group, Rules, Thresholds
 from tables.rows import Account, Figures, Orders, User
 
 FALLBACK_LEVERAGE = Decimal(100)  # of an FX account whose user and group name none
 _PLACES = Decimal(1).scaleb(-12)
 
 
-def book_of(user: User, account: Account, group: Group, orders: Orders | None) -> Book:
-    """The account as the law sees it; its open orders from the other ledger, where given."""
+def book_of(user: User, account: Account, group: Group, orders: Orders | None, weights: Mapping[str, Decimal] | None = None) -> Book:
+    """The account as the law sees it; its open orders from the other ledger, where given; `weights` of collateral per asset."""
     known = sorted(orders.orders.items()) if orders else ()
     own = tuple(order for _, order in known if order.account_id == account.account_id and order.instrument.startswith(account.venue + ":"))
     balances = {asset: balance.wallet_balance for asset, balance in account.balances.items()}
     leverage = user.profile.leverage or group.leverage or (FALLBACK_LEVERAGE if account.model == "mt5" else None)
-    return Book(account.model, account.currency, balances, account.positions, own, leverage, account.leverages)
+    return Book(model_of(account), account.currency, balances, account.positions, own, leverage, account.leverages, venue=account.venue,
+                weights=weights or {})
+
+
+def weights_of(account: Account, rules: Rules, now_ms: int) -> dict[str, Decimal]:
+    """Collateral weights into the account's currency that hold now."""
+    found = {asset: rules.weight(f"{account.currency}/{asset}", now_ms) for asset in account.balances}
+    return {asset: weight for asset, weight in found.items() if weight is not None}
+
+
+def model_of(account: Account) -> str:
+    """The model that judges: a Binance account in multi-assets mode is judged as one."""
+    multi = account.multi_assets and account.model == "binance_usdm"
+    return "binance_usdm_multi_asset" if multi else account.model
 
 
 def thresholds_for(account: Account, group: Group) -> Thresholds:

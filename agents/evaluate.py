@@ -26,7 +26,7 @@ def evaluate_json(obj: object) -> Json:
         raise BadInput(str(error)) from None
     found = law.evaluate(intake.book, intake.market, intake.thresholds)
     if found.refused:
-        raise BadInput(found.refused.replace("binance_usdm:", ""))
+        raise BadInput(found.refused.replace(f"{intake.book.venue}:", ""))
     unknown = bool(intake.market.unknown)
     rungs = (
         dict.fromkeys((pool.name for pool in found.pools), UNKNOWN) if unknown else ladder.rungs(found, intake.thresholds, intake.previous)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from agents import plan
 from agents.announce import Event, check_record, sealed, stamp_of
-from agents.book import book_of, figures_of, thresholds_for
+from agents.book import book_of, figures_of, model_of, thresholds_for, weights_of
 from agents.risk import ladder
 from agents.risk.law import Evaluation, Law, NoLaw
 from agents.risk.laws import law_of
@@ -80,10 +80,11 @@ class _Sitting:
         account, market = self.account, market_of(self.world)
         thresholds = thresholds_for(account, self.group)
         try:
-            law = law_of(account.model)
+            law = law_of(model_of(account))
         except NoLaw as error:
             return Judged(None, None, thresholds, UNKNOWN, (str(error),), ())
-        found = law.evaluate(book_of(self.user, account, self.group, self.orders), market, thresholds)
+        weights = weights_of(account, self.world.rules, self.world.now_ms)
+        found = law.evaluate(book_of(self.user, account, self.group, self.orders, weights), market, thresholds)
         self.used |= market.used
         reasons = {*_doubts(self.user, self.account_id), *market.unknown, *([found.refused] if found.refused else []),
                    *_sizes(account, found)}

@@ -36,7 +36,7 @@ class Fx:
                      if other.rule.name == leg.rule.name), ZERO)
         if not slope:
             return Prices(None, None, None)
-        bound = thresholds.liquidation if thresholds.mode == "money" else evaluation.maintenance_margin
+        bound = _bound(evaluation, thresholds)
         at = leg.price - (evaluation.equity - bound) / slope
         gone = leg.price - evaluation.equity / slope
         below = at if at > 0 and (at < leg.price or (at == leg.price and slope > 0)) else None
@@ -71,6 +71,14 @@ def requirement(margin: Decimal, thresholds: Thresholds) -> Decimal:
     if thresholds.mode == "money":
         return ZERO
     return margin * thresholds.liquidation / 100 if thresholds.mode == "percent" else margin * ONE
+
+
+def _bound(evaluation: Evaluation, thresholds: Thresholds) -> Decimal:
+    """The equity at which the stop-out is met."""
+    if thresholds.mode == "money":
+        return thresholds.liquidation
+    required = evaluation.maintenance_margin
+    return required if thresholds.mode == "percent" else required / thresholds.liquidation
 
 
 def breached(equity: Decimal, margin: Decimal, thresholds: Thresholds) -> bool:
@@ -120,13 +128,12 @@ def _margin(position: Position, rule: Instrument, book: Book, market: Market) ->
     if mode == "FUTURES":
         return lots * rule.initial_margin * share * rate
     if mode == "EXCH_STOCKS":
-        mark = market.mark(position.instrument)
-        price = mark.last or mark.mark if mark else None
+        price = market.price(position.instrument, "last")
         return lots * rule.contract_size * price * share * rate if price is not None else None
     amount = lots * rule.contract_size * share * rate
     if mode not in _IN_BASE:
         amount *= position.entry_price
-    if mode == "CFD_INDEX" and rule.tick_size:
+    if mode == "CFD_INDEX" and rule.tick_size and rule.tick_value:
         amount *= rule.tick_value / rule.tick_size
     return amount / leverage if mode in ("FOREX", "CFD_LEVERAGE") else amount
 

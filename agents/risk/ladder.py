@@ -30,7 +30,7 @@ def rung(pool: Pool, thresholds: Thresholds, previous: int = NORMAL) -> int:
         return NORMAL
     a, b = danger(pool, thresholds.mode)
     steps = ((LIQUIDATION, thresholds.liquidation), (MARGIN_CALL, thresholds.margin_call), (WARNING, thresholds.warning))
-    found = next((name for name, threshold in steps if a >= threshold * b), NORMAL)
+    found = next((name for name, threshold in steps if a > threshold * b or (pool.reached and a == threshold * b)), NORMAL)
     if found < previous and previous in (MARGIN_CALL, LIQUIDATION) and a > thresholds.release * b:
         return previous
     return found

@@ -10,6 +10,7 @@ import msgspec
 
 from agents.risk.market import Market
 from agents.risk.rules import Instrument, Thresholds
+from schemas.keys import HOUSE
 from schemas.money import ZERO
 from tables.rows import Order, Position
 
@@ -25,6 +26,8 @@ class Book(msgspec.Struct, frozen=True):
     leverage: Decimal | None = None
     leverages: Mapping[str, Decimal] = {}
     credit: Decimal = ZERO
+    venue: str = HOUSE  # whose instruments convert its currencies
+    weights: Mapping[str, Decimal] = {}  # collateral weight per asset; absent: 1
 
 
 class Leg(NamedTuple):
@@ -44,6 +47,23 @@ class Leg(NamedTuple):
     conversion: Decimal = Decimal(1)
     extra: Decimal = ZERO
     own_margin: Decimal = ZERO  # of the ticket alone, before what a hedge saves
+    requirement: Decimal = ZERO  # maintenance and what fees a venue counts beside it
+    unit: Decimal = ZERO  # value of one contract at `price`
+    asset: str = ""  # its money's
+    held: Decimal = ZERO  # value of the position at the price that maintenance is taken at
+
+
+class Collateral(NamedTuple):
+    """One asset of a weighted pool: balance with PnL in the asset, rate to the account's currency, weight of what is above zero."""
+
+    balance: Decimal
+    rate: Decimal
+    weight: Decimal
+
+    @property
+    def value(self) -> Decimal:
+        """In the account's currency; a haircut does not shrink a debt."""
+        return self.balance * self.rate * (self.weight if self.balance > 0 else 1)
 
 
 class Pool(NamedTuple):
@@ -59,6 +79,8 @@ class Pool(NamedTuple):
     maintenance_margin: Decimal
     requirement: Decimal
     rate: Decimal = Decimal(1)  # to the account's currency
+    reached: bool = True  # a threshold counts where the figure equals it
+    collateral: Mapping[str, Collateral] = {}  # of a weighted pool
 
     @property
     def ratio(self) -> Decimal | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from agents.risk.exchange import Exchange
 from agents.risk.fx import Fx
 from agents.risk.law import Law, NoLaw
-from agents.risk.linear import Linear
+from agents.risk.policies import MODEL_POLICIES
 
-_LAWS: dict[str, Law] = {"binance_usdm": Linear(), "mt5": Fx()}
+_LAWS: dict[str, Law] = {**{name: Exchange(model) for name, model in MODEL_POLICIES.items()}, "mt5": Fx()}
 
 
 def law_of(model: str) -> Law:

@@ -59,7 +59,7 @@ class Market:
         return found
 
     def price(self, name: str, field: str) -> Decimal | None:
-        """`mark`, or the `bid` or `ask` of an instrument (where a side is missing: mark, then last); none is a reason for unknown."""
+        """`mark`, `last` (else mark), or the `bid` or `ask` (where a side is missing: mark, then last); none is a reason for unknown."""
         found = self.mark(name)
         if found is None:
             return None
@@ -113,7 +113,7 @@ class Market:
 
 
 def _side(mark: Mark, field: str) -> Decimal | None:
-    side = mark.bid if field == "bid" else mark.ask
+    side = mark.bid if field == "bid" else mark.last if field == "last" else mark.ask
     return side if side is not None else mark.mark if mark.mark is not None else mark.last
 
 

@@ -31,18 +31,19 @@ class Requirement(NamedTuple):
     beyond: bool
 
 
-def bracket_at(brackets: Sequence[Bracket], size: Decimal) -> tuple[Bracket, bool]:
-    """The tier of `size` and whether it lies past the last cap; on an edge it is the upper tier (Binance), on the last cap the last."""
+def bracket_at(brackets: Sequence[Bracket], size: Decimal, edge: str = "upper") -> tuple[Bracket, bool]:
+    """The tier of `size` and whether it lies past the last cap; on an edge the `upper` or the `lower` tier, on the last cap the last."""
+    inclusive = edge == "lower"
     for bracket in brackets:
-        if bracket.cap is None or size < bracket.cap:
+        if bracket.cap is None or size < bracket.cap or (inclusive and size == bracket.cap):
             return bracket, False
     last = brackets[-1]
     return last, last.cap is not None and size > last.cap
 
 
-def maintenance(brackets: Sequence[Bracket], policy: str, notional: Decimal) -> Requirement:
-    """progressive: notional x rate - amount; flat: the tier's rate on all of it."""
-    bracket, beyond = bracket_at(brackets, notional)
+def maintenance(brackets: Sequence[Bracket], policy: str, notional: Decimal, edge: str = "upper") -> Requirement:
+    """progressive: notional x rate - amount; flat: the tier's rate on all of it. In the table's unit."""
+    bracket, beyond = bracket_at(brackets, notional, edge)
     amount = notional * bracket.rate - (bracket.amount if policy == PROGRESSIVE else ZERO)
     return Requirement(amount, bracket.rate, beyond)
 

@@ -3,68 +3,82 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
 from agents.risk.tiers import PROGRESSIVE, Bracket
-from schemas.money import ZERO
+from schemas.money import ONE, ZERO
+
+TINY = Decimal("1e-30")  # what division by a price may leave of zero
 
 
 class Line(NamedTuple):
-    """One leg on the walk: `signed` size, its tiers by notional."""
+    """One contract on the walk, as functions of x (the price; its inverse for inverse contracts).
 
-    signed: Decimal
-    brackets: Sequence[Bracket]
-    policy: str
+    It earns `slope` x x and requires its tiers at `size` x x, and `fixed` x x beside them: fees, tiers by contracts.
+    """
+
+    slope: Decimal
+    size: Decimal
+    brackets: Sequence[Bracket] = ()
+    policy: str = PROGRESSIVE
+    fixed: Decimal = ZERO
 
 
-def roots(base: Decimal, lines: Sequence[Line], mark: Decimal) -> tuple[Decimal | None, Decimal | None]:
-    """The nearest prices below and above `mark` where slack(P) = base + sum of signed x P - maintenance(|signed| x P) changes sign.
+class Slack(NamedTuple):
+    """slack(x) = base + weight(balance + sum of slope x x) - requirements(x); what is below zero is not weighed."""
 
-    `base` is the slack that does not move: wallet, other positions' PnL and maintenance, minus this one's entry cost.
+    base: Decimal
+    balance: Decimal
+    lines: Sequence[Line]
+    weight: Decimal = ONE
+
+
+Roots = tuple[Decimal | None, Decimal | None]
+
+
+def roots(slack: Slack, at: Decimal, healthy: bool) -> Roots:
+    """The nearest x below and above `at` where slack(x) changes sign; `healthy`: it is not below zero at `at`.
+
     Flat tiers jump: there the sign may change at an edge without a root. The last tier is extended past its cap.
     """
-    edges = sorted({bracket.floor / abs(line.signed) for line in lines for bracket in line.brackets if bracket.floor > 0})
-    below = _first(base, lines, [mark, *(edge for edge in reversed(edges) if edge < mark), ZERO])
-    above = _first(base, lines, [mark, *(edge for edge in edges if edge > mark), None])
+    edges = {bracket.floor / line.size for line in slack.lines if line.size for bracket in line.brackets if bracket.floor > 0}
+    net = sum((line.slope for line in slack.lines), ZERO)
+    if slack.weight != ONE and net and (kink := -slack.balance / net) > 0:
+        edges.add(kink)
+    rising = sorted(edges)
+    below = _first(slack, [at, *(edge for edge in reversed(rising) if edge < at), ZERO], healthy)
+    above = _first(slack, [at, *(edge for edge in rising if edge > at), None], healthy)
     return below, above
 
 
-def _first(base: Decimal, lines: Sequence[Line], stops: Sequence[Decimal | None]) -> Decimal | None:
-    """Walks the segments between stops (None = no end) until the slack leaves the sign it has at the first stop."""
-    sign = 0
+def _first(slack: Slack, stops: Sequence[Decimal | None], healthy: bool) -> Decimal | None:
+    """Walks the open segments between stops (None = no end) until the sign differs; zero counts with what follows it."""
     for inner, outer in itertools.pairwise(stops):
         assert inner is not None  # only the last stop is open
-        away = (inner + outer) / 2 if outer is not None else inner + 1
-        constant, slope = _coefficients(base, lines, away)
-        here = _sign(constant + slope * inner)
-        if not sign:
-            sign = here or _sign(constant + slope * away)
-            if not here and sign < 0:
-                return inner  # exactly on the line, and worse from here on
-        elif here == -sign:
-            return inner if inner > 0 else None  # a flat tier's jump
-        root = -constant / slope if slope else None
-        if root is not None and root > 0 and _beyond(root, inner, outer):
+        constant, slope = _coefficients(slack, (inner + outer) / 2 if outer is not None else inner + 1)
+        here = constant + slope * inner
+        here = ZERO if abs(here) < TINY else here
+        away = slope if outer is None or outer > inner else -slope
+        if ((here > 0) or (here == 0 and away > 0)) != healthy and not (here == 0 and away == 0 and healthy):
+            return inner  # exactly on the line, or a flat tier's jump
+        root = -constant / slope if slope and here else None
+        if root is not None and root > 0 and (root > inner if outer is None else min(inner, outer) < root < max(inner, outer)):
             return root
     return None
 
 
-def _beyond(root: Decimal, inner: Decimal, outer: Decimal | None) -> bool:
-    return root > inner if outer is None else min(inner, outer) <= root <= max(inner, outer) and root != inner
-
-
-def _coefficients(base: Decimal, lines: Iterable[Line], price: Decimal) -> tuple[Decimal, Decimal]:
-    """(constant, slope) of the slack on the segment that holds `price`."""
-    slope = ZERO
-    for line in lines:
-        size = abs(line.signed)
-        tier = next((found for found in line.brackets if found.cap is None or size * price < found.cap), line.brackets[-1])
-        slope += line.signed - size * tier.rate
-        base += tier.amount if line.policy == PROGRESSIVE else ZERO
-    return base, slope
-
-
-def _sign(number: Decimal) -> int:
-    return (number > 0) - (number < 0)
+def _coefficients(slack: Slack, x: Decimal) -> tuple[Decimal, Decimal]:
+    """(constant, slope) of the slack on the segment that holds `x`."""
+    net = sum((line.slope for line in slack.lines), ZERO)
+    weight = slack.weight if slack.balance + net * x > 0 else ONE
+    constant, slope = slack.base + weight * slack.balance, weight * net
+    for line in slack.lines:
+        slope -= line.fixed
+        if line.brackets:
+            size = line.size * x
+            tier = next((found for found in line.brackets if found.cap is None or size < found.cap), line.brackets[-1])
+            slope -= line.size * tier.rate
+            constant += tier.amount if line.policy == PROGRESSIVE else ZERO
+    return constant, slope

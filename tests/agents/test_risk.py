@@ -197,7 +197,7 @@ def test_the_order_of_positions_does_not_matter() -> None:
         ({"foo": 1}, "foo: unknown field"),
         ({"balances": {"USDT": "NaN"}}, "balances.USDT"),
         ({"leverage": "Infinity"}, "leverage"),
-        ({"model": "okx_swap"}, "model not implemented yet"),
+        ({"model": "nope"}, "model: expected one of"),
         ({"positions": [{"symbol": "X", "y": 1}]}, r"positions\[0\].y"),
         ({"rules": {"X": {"brackets": [{"floor": "0", "rate": "x"}]}}}, r"rules.X.brackets\[0\].rate"),
         ([], "expected an object"),
