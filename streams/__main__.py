@@ -13,6 +13,7 @@ from typing import TextIO
 from schemas.keys import BadKey, user_key
 from streams.config import BadSetting, Config, load
 from streams.replay.options import describe as describe_recordings
+from streams.rules.options import describe as describe_rules
 from streams.stack.process import StackError
 
 Run = Callable[[argparse.Namespace, Config], int]
@@ -113,6 +114,13 @@ def _evaluate(options: argparse.Namespace, _: Config) -> int:
     return evaluate_lines(_stdin(), sys.stdout) if options.lines else evaluate_one(_stdin(), sys.stdout)
 
 
+def _rules(options: argparse.Namespace, config: Config) -> int:
+    from streams.rules.commands import run
+    from streams.stack.supervisor import located
+
+    return run(options, located(config), _stdin())
+
+
 def _stdin() -> TextIO:
     """Standard input in UTF-8 wherever we run; bytes that are none stay to be refused by line, a closed one is empty."""
     if isinstance(sys.stdin, io.TextIOWrapper):
@@ -191,6 +199,7 @@ def parser() -> argparse.ArgumentParser:
     add("migrate", _migrate, "copy the rows into the generation that is set, after a topic was recreated")
     evaluate = add("evaluate", _evaluate, "one account as JSON from stdin, its margin as JSON")
     evaluate.add_argument("--lines", action="store_true", help="JSON lines in and out")
+    describe_rules(add("rules", _rules, "rules as data: list, show, apply a file (shown first, refused where it liquidates), publish"))
     add("check", _check, "consistency of row, Redis, Postgres and ledger; exit 1 on a difference").add_argument("user", nargs="?")
     describe_recordings(
         add("record", _recorded, "a window of the topics into files"),

@@ -51,6 +51,7 @@ def may_rest_on(user: User, account: Account, ids: Set[str], rules: Rules, now_m
         return True
     currencies = {account.currency, *account.balances}
     for rule in (rules.instrument(name, now_ms) for name in held):
-        currencies |= {rule.base, rule.quote, rule.settle} - {""} if rule else set()
-    pairs = (rule for name in instruments if (rule := rules.instrument(name, now_ms)))
+        in_base = account.model == "mt5"  # FX margin is
+        currencies |= {rule.quote, rule.settle, rule.base if in_base else ""} - {""} if rule else set()
+    pairs = (rule for name in instruments if (rule := rules.instrument(name, now_ms)) and rule.base and rule.quote)
     return len(currencies) > 1 and any({rule.base, rule.quote} & currencies for rule in pairs)
