@@ -14,16 +14,25 @@ from streams.engine.writer import Fenced, Records
 if TYPE_CHECKING:
     from streams.engine.ledger import Ledger
 
-AGAIN = (IllegalStateError,)  # what a recovery meets when the next rebalance has begun
-
-
 class LogTooShort(RuntimeError):
     """The committed offset is below what the broker still holds: records were deleted before they were folded."""
+
+
+class NotRead(RuntimeError):
+    """A recovery ended before it had read the changelog: its rows are not all there."""
+
+
+class Overtaken(Exception):
+    """The next rebalance has begun: its recovery takes over."""
+
+
+AGAIN = (IllegalStateError, Overtaken)  # what a recovery meets when the next rebalance has begun
 
 
 async def claim(ledger: "Ledger") -> None:
     """Give up partitions that went elsewhere; write a claim as the first record in each new one."""
     topic = ledger.changelog_topic_name
+    ledger.frozen, ledger.turn = True, ledger.turn + 1
     owned = {tp.partition for tp in ledger.app.assignor.assigned_actives() if tp.topic == topic}
     for number in set(ledger.parts) - owned:
         del ledger.parts[number]
@@ -58,24 +67,49 @@ async def _write_claim(ledger: "Ledger", number: int) -> None:
 
 
 async def resume(ledger: "Ledger") -> None:
-    """Take over the recovered partitions: send again what the last owner may not have delivered, rewrite rows written over."""
-    fresh = {number: part for number, part in ledger.parts.items() if not part.recovered}
+    """Take over the recovered partitions: send again what the last owner may not have delivered, rewrite rows written over.
+
+    Raises `Overtaken` where the next rebalance began, `NotRead` where recovery ended too early.
+    """
+    turn, fresh = ledger.turn, _read(ledger)
     committed = await ledger.app.consumer._thread.committed()
     known = {tp: at for tp, at in committed.items() if at is not None and tp.topic in ledger.sources and tp.partition in fresh}
     starts = await find_losses(ledger, known)
     outputs: dict[tuple[str, int], Records] = defaultdict(list)
     for number, part in fresh.items():
+        _still(ledger, turn)
         part.position = [starts.get(TP(name, number), committed.get(TP(name, number))) for name in ledger.sources]
         await _bury_ghosts(ledger, number, part)
         ledger.stale_rows += len(part.stale)
         _send_again(ledger, number, part, outputs)
     await ledger.writer.send_outputs(outputs)
+    _still(ledger, turn)
     for number, part in fresh.items():
         part.unsent, part.stale, part.recovered = set(), set(), True
         ledger.on_owned(number)
     ledger.recovery_s = time.perf_counter() - ledger.recovery_began
     ledger.frozen = False
     ledger.writer.wake.set()
+
+
+def _read(ledger: "Ledger") -> dict[int, Partition]:
+    """The partitions to take over, each read up to its own claim: only then are its rows all there.
+
+    Stock also calls for a recovery that the next rebalance overtakes (claiming revokes the ends it reads up to, recovery.py:787-803),
+    and does not end the call when it begins the next (recovery.py:624-633).
+    """
+    fresh = {number: part for number, part in ledger.parts.items() if not part.recovered}
+    unread = [number for number, part in fresh.items() if not 0 <= part.epoch <= part.claim]
+    if unread and ledger.app.consumer_generation_id != ledger.app.tables.recovery._generation_id:
+        raise Overtaken
+    if unread:
+        raise NotRead(f"{ledger.changelog_topic_name}{unread}: expected a recovery up to the own claim, was less")
+    return fresh
+
+
+def _still(ledger: "Ledger", turn: int) -> None:
+    if ledger.turn != turn:
+        raise Overtaken
 
 
 def _send_again(ledger: "Ledger", number: int, part: Partition, outputs: dict[tuple[str, int], Records]) -> None:

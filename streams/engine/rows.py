@@ -76,10 +76,17 @@ class Partition:
         self.claim = -1  # offset of the last claim read during recovery
         self.next = 0  # offset our next changelog record must get
         self.recovered = False
+        self.read_to = 0  # next offset of the reading
         self.read = 0  # records read during recovery
 
     def restore(self, records: Sequence[Any]) -> None:
-        """Take changelog records in order; rows and `SENT` records of an owner older than the last claim do not count."""
+        """Take changelog records in order; rows and `SENT` records of an owner older than the last claim do not count.
+
+        Records from further back are a new reading, from the start: the last records of an overtaken one may have come before it.
+        """
+        if records[0].offset < self.read_to:
+            self.rows, self.stale, self.unsent, self.claim, self.read = {}, set(), set(), -1, 0
+        self.read_to = records[-1].offset + 1
         for record in records:
             key, value = record.key, record.value
             if key == CLAIM:
@@ -92,7 +99,7 @@ class Partition:
             else:
                 self._restore_row(key, value)
         self.read += len(records)
-        self.next = max(self.next, records[-1].offset + 1)
+        self.next = max(self.next, self.read_to)
 
     def _restore_row(self, key: bytes, value: bytes) -> None:
         if pb.LedgerRow.FromString(value).epoch < self.claim:

@@ -125,7 +125,8 @@ class Cluster:
 
     def told(self) -> str:
         """Who is ready, and what waits there."""
-        return ", ".join(f"{name} {'ready' if supervisor.ready(port) else 'not ready'}" for name, port in self.ports.items() if name in self._running)
+        return ", ".join(f"{name} {'ready' if supervisor.ready(port) else 'not ready'}"
+                         for name, port in self.ports.items() if name in self._running)
 
     def whole(self, timeout_s: float = 180.0) -> None:
         """Starts what is dead until all is ready; raises where that does not come in time."""

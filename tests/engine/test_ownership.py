@@ -7,9 +7,9 @@ import pytest
 from faust.types import TP
 
 from streams.engine.ledger import Ledger
-from streams.engine.ownership import LogTooShort, claim, find_losses
+from streams.engine.ownership import LogTooShort, NotRead, Overtaken, claim, find_losses, resume
 from streams.engine.rows import CLAIM
-from tests.engine.records import Record
+from tests.engine.records import Record, row
 from tests.engine.test_writer import CHANGELOG, FakeProducer, fold, wallet
 
 FACTS = TP("facts", 1)
@@ -56,7 +56,7 @@ async def test_a_partition_is_kept_over_a_rebalance_only_where_nobody_else_wrote
     found = wallet(producer)
     found.app.assignor = SimpleNamespace(assigned_actives=lambda: {TP(CHANGELOG, 0)})
     found.app.tables = SimpleNamespace(recovery=SimpleNamespace(revoke=lambda tp: None))
-    found.on_lost, found.recovery_began = (lambda number: None), 0.0
+    found.turn, found.on_lost, found.recovery_began = 0, (lambda number: None), 0.0
     fold(found, Record(0, b"a", b"5"))
     await found.flush()
     before = found.parts[0]
@@ -67,3 +67,74 @@ async def test_a_partition_is_kept_over_a_rebalance_only_where_nobody_else_wrote
     assert found.parts[0].recovered is not foreign
     assert found.parts[0].next == len(producer.logs[CHANGELOG, 0])
     assert found.parts[0].epoch == (found.parts[0].next - 1 if foreign else 0)
+
+
+class Recovering:
+    """A ledger that has claimed a partition with a row of an owner before, and is about to resume."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Ledger, "changelog_topic_name", CHANGELOG)
+        self.producer = FakeProducer()
+        self.ledger = wallet(self.producer)
+        self.during: list[Any] = []  # awaited where the brokers are asked
+        self.owned: list[int] = []
+        consumer = SimpleNamespace(_thread=SimpleNamespace(committed=self._committed, log_starts=self._log_starts))
+        self.ledger.app.consumer, self.ledger.stale_rows = consumer, 0
+        self.ledger.app.assignor = SimpleNamespace(assigned_actives=lambda: {TP(CHANGELOG, 0)})
+        self.ledger.app.tables = SimpleNamespace(recovery=SimpleNamespace(revoke=lambda tp: None, _generation_id=1))
+        self.ledger.app.consumer_generation_id = 2  # the members' next generation, of which recovery does not know yet
+        self.ledger.turn = 0
+        self.ledger.on_lost, self.ledger.on_owned = (lambda number: None), self.owned.append
+        self.ledger.parts, self.ledger.recovery_began, self.ledger.recovery_s = {}, 0.0, 0.0
+        self.producer.logs[CHANGELOG, 0] += [(CLAIM, b""), (b"a", row(1, b"a", 0, b"5").value)]
+
+    async def _committed(self) -> dict[TP, int]:
+        while self.during:
+            await self.during.pop()
+        return {}
+
+    async def _log_starts(self, tps: dict[TP, int]) -> dict[TP, int]:
+        return dict.fromkeys(tps, 0)
+
+    def replay(self, count: int) -> None:
+        """What recovery reads of the changelog, up to `count`."""
+        log = self.producer.logs[CHANGELOG, 0][:count]
+        self.ledger.parts[0].restore([Record(at, key, value) for at, (key, value) in enumerate(log)])
+
+
+async def test_a_partition_is_taken_over_once_its_own_claim_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recovery that ends while the next rebalance claims found empty rows to be recovered: nobody of them was judged again."""
+    found = Recovering(monkeypatch)
+    await claim(found.ledger)
+    found.replay(2)
+    with pytest.raises(Overtaken):
+        await resume(found.ledger)  # of the rebalance before: it read to an end below the claim
+    assert (found.owned, found.ledger.parts[0].recovered, found.ledger.frozen) == ([], False, True)
+    found.replay(3)
+    await resume(found.ledger)
+    assert (found.owned, found.ledger.parts[0].recovered, found.ledger.frozen) == ([0], True, False)
+    assert found.ledger.keys_of(0) == [b"a"]
+
+
+async def test_a_recovery_of_this_generation_that_read_too_little_stops_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Recovering(monkeypatch)
+    found.ledger.app.consumer_generation_id = 1
+    await claim(found.ledger)
+    found.replay(2)
+    with pytest.raises(NotRead, match=r"expected a recovery up to the own claim"):
+        await resume(found.ledger)
+    assert found.ledger.frozen
+
+
+async def test_a_rebalance_during_the_resumption_leaves_it_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Recovering(monkeypatch)
+    await claim(found.ledger)
+    found.replay(3)
+    found.during.append(claim(found.ledger))
+    with pytest.raises(Overtaken):
+        await resume(found.ledger)
+    assert (found.owned, found.ledger.parts[0].recovered, found.ledger.frozen) == ([], False, True)
+    assert found.ledger.parts[0].epoch == 3
+    found.replay(4)
+    await resume(found.ledger)
+    assert (found.owned, found.ledger.frozen) == ([0], False)

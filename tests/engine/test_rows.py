@@ -61,3 +61,12 @@ def test_a_zombies_content_never_shows() -> None:
     kept = part.rows[A]
     assert isinstance(kept, bytes)
     assert codec(1).decode(kept).state == Decimal(12)
+
+
+def test_a_reading_from_the_start_forgets_the_one_before() -> None:
+    """A rebalance during a recovery leaves its last records in the new partition: under their claim every row before would be a ghost."""
+    part = Partition(1)
+    part.restore([row(3, A, 0), claim(5)])
+    for one in [claim(0), row(1, B, 0), sent(2, 0), row(3, A, 0), claim(5), claim(6)]:
+        part.restore([one])
+    assert (set(part.rows), part.stale, part.unsent, part.claim) == ({A, B}, set(), {A}, 6)
