@@ -1,10 +1,13 @@
-"""Rows as bytes and back: equal rows give equal bytes."""
+"""Rows as bytes and back: equal rows give equal bytes. What is the same in many rows is one object in all of them."""
 
 import hashlib
 from collections.abc import Mapping
+from sys import intern
+from typing import Any
 
 from schemas import engine_pb2 as pb
 from tables.rows import (
+    NOTHING,
     Account,
     Balance,
     ClosedOrder,
@@ -49,8 +52,10 @@ def load_user(data: bytes) -> User:
     """The row of `UserState` bytes; raises protobuf's `DecodeError`."""
     said = pb.UserState.FromString(data)
     return User(
-        said.user_id, said.version, said.generation, _profile(said.profile), {name: _account(one) for name, one in said.accounts.items()},
-        {name: Sequence(one.next, dict(one.held), one.gap_since_ms) for name, one in said.sequences.items()}, tuple(said.recent_ids),
+        said.user_id, said.version, said.generation, _profile(said.profile),
+        {intern(name): _account(one) for name, one in said.accounts.items()},
+        {intern(name): Sequence(one.next, _some(one.held), one.gap_since_ms) for name, one in said.sequences.items()},
+        tuple(said.recent_ids),
         tuple(Quarantine(one.topic, one.reason, one.since_ms) for one in said.quarantines), said.updated_ms, tuple(said.removed_accounts),
     )
 
@@ -71,7 +76,7 @@ def load_orders(data: bytes) -> Orders:
     """The row of `OrdersState` bytes; raises protobuf's `DecodeError`."""
     said = pb.OrdersState.FromString(data)
     return Orders(said.user_id, said.version, said.generation, {name: _order(one) for name, one in said.orders.items()},
-                  tuple(ClosedOrder(one.order, one.rank, one.time_ms) for one in said.closed), said.updated_ms, dict(said.snapshot_rows))
+                  tuple(ClosedOrder(one.order, one.rank, one.time_ms) for one in said.closed), said.updated_ms, _some(said.snapshot_rows))
 
 
 def _put_profile(into: pb.ProfileState, profile: Profile) -> None:
@@ -85,8 +90,9 @@ def _put_profile(into: pb.ProfileState, profile: Profile) -> None:
 
 
 def _profile(said: pb.ProfileState) -> Profile:
-    return Profile(said.group, number(said.leverage) if said.HasField("leverage") else None, said.status, said.is_active, said.kyc,
-                   said.risk_tier, said.currency, said.execution, dict(said.fields))
+    return Profile(intern(said.group), number(said.leverage) if said.HasField("leverage") else None, intern(said.status), said.is_active,
+                   said.kyc, intern(said.risk_tier), intern(said.currency), intern(said.execution),
+                   {intern(name): value for name, value in said.fields.items()} or NOTHING)
 
 
 def _put_account(into: pb.AccountState, account: Account) -> None:
@@ -128,15 +134,15 @@ def _put_ingestion(into: pb.AccountState, account: Account) -> None:
 
 def _account(said: pb.AccountState) -> Account:
     return Account(
-        said.account_id, said.venue, said.model, said.currency, said.execution, said.auto_reduce,
-        {name: Balance(number(one.wallet_balance), _version(one), one.updated_ms) for name, one in said.balances.items()},
-        {name: _position(one) for name, one in said.positions.items()},
-        {name: number(leverage) for name, leverage in said.leverages.items()}, dict(said.margin_modes), said.hedge_mode, said.multi_assets,
-        said.account_level, margin(said.margin),
+        intern(said.account_id), intern(said.venue), intern(said.model), intern(said.currency), intern(said.execution), said.auto_reduce,
+        {intern(name): Balance(number(one.wallet_balance), _version(one), one.updated_ms) for name, one in said.balances.items()} or NOTHING,
+        {intern(name): _position(one) for name, one in said.positions.items()} or NOTHING,
+        {intern(name): number(leverage) for name, leverage in said.leverages.items()} or NOTHING, _some(said.margin_modes),
+        said.hedge_mode, said.multi_assets, intern(said.account_level), margin(said.margin),
         tuple(Frame(one.lease_epoch, one.connection_epoch, one.receive_seq, one.part_count, tuple(one.seen), one.since_ms)
               for one in said.frames),
         tuple(Quarantine(one.topic, one.reason, one.since_ms) for one in said.quarantines), number(said.realised_pnl),
-        _versions(said.config_versions), said.venue_margin_call, dict(said.snapshot_rows),
+        _versions(said.config_versions), said.venue_margin_call, _some(said.snapshot_rows),
         version(said.snapshot_version) if said.HasField("snapshot_version") else None, said.awaited_snapshot,
         _versions(said.mark_versions), tuple(said.recent_fills),
         _versions(said.removed), tuple(said.recent_frames), said.unfunded,
@@ -144,7 +150,11 @@ def _account(said: pb.AccountState) -> Account:
 
 
 def _versions(said: Mapping[str, pb.FactVersion]) -> dict[str, Version]:
-    return {name: version(one) for name, one in said.items()}
+    return {intern(name): version(one) for name, one in said.items()} or NOTHING
+
+
+def _some(said: Mapping[Any, Any]) -> dict[Any, Any]:
+    return dict(said) if said else NOTHING
 
 
 def _put_position(into: pb.PositionState, position: Position) -> None:
@@ -164,11 +174,11 @@ def _put_position(into: pb.PositionState, position: Position) -> None:
 
 def _position(said: pb.PositionState) -> Position:
     return Position(
-        said.instrument, said.side, number(said.quantity), number(said.entry_price), said.margin_mode,
+        intern(said.instrument), intern(said.side), number(said.quantity), number(said.entry_price), intern(said.margin_mode),
         number(said.isolated_wallet) if said.HasField("isolated_wallet") else None,
         number(said.leverage) if said.HasField("leverage") else None, said.position_id,
         number(said.open_rate) if said.HasField("open_rate") else None, number(said.swap), number(said.commission), _version(said),
-        said.updated_ms, number(said.entry_cost), said.product,
+        said.updated_ms, number(said.entry_cost), intern(said.product),
     )
 
 
@@ -190,9 +200,10 @@ def _put_order(into: pb.OrderState, order: Order) -> None:
 
 def _order(said: pb.OrderState) -> Order:
     return Order(
-        said.account_id, said.instrument, said.order_id, said.client_order_id, said.side, said.position_side, said.order_type,
+        intern(said.account_id), intern(said.instrument), said.order_id, said.client_order_id, intern(said.side),
+        intern(said.position_side), intern(said.order_type),
         number(said.quantity), number(said.filled_quantity), number(said.price), number(said.average_price), number(said.stop_price),
-        said.status, said.reduce_only, said.is_algo, _version(said), said.updated_ms, said.snapshot_id, said.product,
+        intern(said.status), said.reduce_only, said.is_algo, _version(said), said.updated_ms, said.snapshot_id, intern(said.product),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -11,6 +11,18 @@ from schemas.money import ZERO
 
 NORMAL, WARNING, MARGIN_CALL, LIQUIDATION, UNKNOWN = 1, 2, 3, 4, 5  # numbers of the Rung enum
 RUNG_NAMES = {0: "none", 1: "normal", 2: "warning", 3: "margin_call", 4: "liquidation", 5: "unknown"}
+
+
+class Nothing(dict[Any, Any]):
+    """The empty dict that rows share; nothing can be put into it."""
+
+    def __setitem__(self, *given: object) -> None:
+        raise TypeError(f"a row's dict: expected a new one, was {given} put into the empty one of all rows")
+
+    update = setdefault = __ior__ = __setitem__  # type: ignore[assignment]
+
+
+NOTHING = Nothing()
 
 
 class Version(NamedTuple):
@@ -24,13 +36,13 @@ class Version(NamedTuple):
     snapshot: bool = False
 
 
-class Balance(msgspec.Struct, frozen=True):
+class Balance(msgspec.Struct, frozen=True, gc=False):
     wallet_balance: Decimal = ZERO
     version: Version | None = None
     updated_ms: int = 0
 
 
-class Position(msgspec.Struct, frozen=True):
+class Position(msgspec.Struct, frozen=True, gc=False):
     """`quantity` is signed for side BOTH, absolute for LONG and SHORT. `entry_cost` = sum of quantity x price open (signed as quantity)."""
 
     instrument: str
@@ -50,7 +62,7 @@ class Position(msgspec.Struct, frozen=True):
     product: str = ""  # as the venue says it: what a snapshot's scope is compared with
 
 
-class Figures(msgspec.Struct, frozen=True):
+class Figures(msgspec.Struct, frozen=True, gc=False):
     equity: Decimal = ZERO
     initial_margin: Decimal = ZERO
     maintenance_margin: Decimal = ZERO
@@ -60,7 +72,7 @@ class Figures(msgspec.Struct, frozen=True):
     margin_level_pct: Decimal | None = None
 
 
-class PlanStep(msgspec.Struct, frozen=True):
+class PlanStep(msgspec.Struct, frozen=True, gc=False):
     """`action` cancel_orders or close; `status` ordered, expired, refused, completed. What was filled is as reported."""
 
     step_id: str
@@ -78,7 +90,7 @@ class PlanStep(msgspec.Struct, frozen=True):
     order_ended: bool = False
 
 
-class Margin(msgspec.Struct, frozen=True):
+class Margin(msgspec.Struct, frozen=True, gc=False):
     """`known_rung` is the rung before unknown: hysteresis and the episode rest on it."""
 
     rung: int = NORMAL
@@ -93,7 +105,7 @@ class Margin(msgspec.Struct, frozen=True):
     cooldown_until_ms: int = 0
 
 
-class Frame(msgspec.Struct, frozen=True):
+class Frame(msgspec.Struct, frozen=True, gc=False):
     """An exchange frame of which not all parts are folded yet: the account is settling."""
 
     lease_epoch: int
@@ -104,7 +116,7 @@ class Frame(msgspec.Struct, frozen=True):
     since_ms: int
 
 
-class Quarantine(msgspec.Struct, frozen=True):
+class Quarantine(msgspec.Struct, frozen=True, gc=False):
     """`topic` "" covers every topic."""
 
     topic: str
@@ -112,7 +124,7 @@ class Quarantine(msgspec.Struct, frozen=True):
     since_ms: int
 
 
-class Account(msgspec.Struct, frozen=True):
+class Account(msgspec.Struct, frozen=True, gc=False):
     """A margin unit. Positions are keyed by `position_key`; versions of settings by their name."""
 
     account_id: str
@@ -144,7 +156,7 @@ class Account(msgspec.Struct, frozen=True):
     unfunded: bool = False  # a fill came before the first wallet fact, which ends it
 
 
-class Sequence(msgspec.Struct, frozen=True):
+class Sequence(msgspec.Struct, frozen=True, gc=False):
     """Next expected number of a source; `held` waits behind a gap: number -> topic, 0x00, the fact's bytes."""
 
     next: int = 0
@@ -152,7 +164,7 @@ class Sequence(msgspec.Struct, frozen=True):
     gap_since_ms: int = 0
 
 
-class Profile(msgspec.Struct, frozen=True):
+class Profile(msgspec.Struct, frozen=True, gc=False):
     group: str = "standard"
     leverage: Decimal | None = None
     status: str = "active"
@@ -164,7 +176,7 @@ class Profile(msgspec.Struct, frozen=True):
     fields: dict[str, str] = {}
 
 
-class User(msgspec.Struct, frozen=True):
+class User(msgspec.Struct, frozen=True, gc=False):
     """A row of the table `accounts`."""
 
     user_id: str
@@ -179,7 +191,7 @@ class User(msgspec.Struct, frozen=True):
     removed_accounts: tuple[str, ...] = ()
 
 
-class Order(msgspec.Struct, frozen=True):
+class Order(msgspec.Struct, frozen=True, gc=False):
     account_id: str
     instrument: str
     order_id: str
@@ -207,7 +219,7 @@ class ClosedOrder(NamedTuple):
     time_ms: int
 
 
-class Orders(msgspec.Struct, frozen=True):
+class Orders(msgspec.Struct, frozen=True, gc=False):
     """A row of the table `orders`: open orders by `account/venue:symbol/order id`, and a bounded memory of closed ones."""
 
     user_id: str

@@ -129,9 +129,9 @@ class Ledger(Table[bytes, bytes]):
     def _change(self, part: Partition, key: bytes, row: Row, result: tuple[Any, Iterable[OutputLike]]) -> None:
         state, outputs = result
         changed = state is not row.state
-        for output in outputs:
-            row.outbox.append(output)
-            row.waiting += len(output.value)
+        if told := tuple(outputs):
+            row.outbox = (*row.outbox, *told)
+            row.waiting += sum(len(output.value) for output in told)
         self.heavy = self.heavy or row.waiting > OUTBOX_BYTES_MAX
         if changed:
             row.state = state

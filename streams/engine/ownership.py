@@ -120,7 +120,7 @@ def _send_again(ledger: "Ledger", number: int, part: Partition, outputs: dict[tu
             continue
         state = b"" if row.state is None else ledger.codec.dump(row.state)
         ledger.writer.route(key, number, state, (row.outbox, outputs))
-        row.outbox = []
+        row.outbox = ()
         if key in part.stale:
             part.dirty[key] = row
 

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from streams.engine.rows import SENT, STRAY, Partition
@@ -108,11 +109,11 @@ class GroupWriter:
             data, state = self.ledger.codec.encode(row, part.epoch)
             records.append((key, data))
             self.route(key, number, state, (row.outbox, outputs))
-            row.outbox, row.waiting = [], 0
+            row.outbox, row.waiting = (), 0
         self.rows_written += len(dirty)
         return records
 
-    def route(self, key: bytes, number: int, state: bytes, into: tuple[list[Any], dict[tuple[str, int], Records]]) -> None:
+    def route(self, key: bytes, number: int, state: bytes, into: tuple[Sequence[Any], dict[tuple[str, int], Records]]) -> None:
         """Add a row's outbox, and its state, to the records of the topics they go to."""
         outbox, outputs = into
         for output in outbox:

@@ -17,6 +17,7 @@ _TRADED = tuple(instrument for instrument in INSTRUMENTS if instrument.venue == 
 _SINKING = next(instrument for instrument in _TRADED if instrument.sinks)
 _OPEN_MAX = 5
 _SATOSHI = Decimal("0.00000001")
+_CENT = Decimal("0.01")
 
 Event = data.UserDataOrderUpdateEvent | data.UserDataPositionUpdateEvent | data.UserDataBalanceUpdateEvent
 Sent = tuple[str, str, Event]
@@ -83,6 +84,13 @@ class ExchangeAccount:
                          fee_asset="USDT", realized_pnl=money.say(realised), trade_time_ms=now_ms)
         return [self._order_update(order, data.NEW, now_ms), self._order_update(order, data.FILLED, now_ms, fill),
                 self._balance(now_ms, 0, 2), self._position(instrument.key, now_ms, 1, 2)]
+
+    def fund(self, now_ms: int) -> list[Record]:
+        """The ACCOUNT_UPDATE frame of a funding fee in two parts: the balance, and the position as it was."""
+        now_ms = self._later(now_ms)
+        self._wallet += self._random.choice((_CENT, -_CENT))
+        held = next(iter(self._positions), self._instruments[0].key)
+        return [self._balance(now_ms, 0, 2), self._position(held, now_ms, 1, 2)]
 
     def order(self, now_ms: int, prices: Mapping[str, Decimal]) -> list[Record]:
         """A resting order comes, or the oldest one is cancelled where enough rest."""
