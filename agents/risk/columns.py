@@ -3,247 +3,226 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from decimal import Decimal
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from agents.risk.lines import ASK, BID, DIRECT, INVERSE, AccountLines, PositionLine, lines_of
+from agents.risk.board import FIELDS, Board, Held, summed, worth
+from agents.risk.lines import ASK, BID, MARK, AccountLines, Conversion, PositionLine, lines_of
 from agents.risk.rules import Rules, default_thresholds
-from agents.risk.slots import Slots
-from agents.risk.tiers import PROGRESSIVE
+from agents.risk.slots import BLOCK, Ints, Pools, Positions
+from agents.risk.triggers import ERROR, Triggers
 from agents.risk.world import Mark
-from tables.rows import MARGIN_CALL, User
+from tables.rows import User
 
-Floats = npt.NDArray[np.float64]
-ERROR = 1e-9  # of an account's gross: what a float may be wrong by
 _FALLBACK_LEVERAGE = Decimal(100)
+_SETTLED_AT_ONCE = 20_000  # pools: what is laid side by side stays some megabytes
+Name = tuple[str, str]
 Touched = list[tuple[str, str, float]]
 
 
-class Swept(NamedTuple):
-    """Per pool slot: equity, requirement, gross."""
+class Place(NamedTuple):
+    """Where an account is: its number and pools; or, where it has no pools, the instruments that it is watched for."""
 
-    equity: Floats
-    required: Floats
-    gross: Floats
+    name: Name
+    number: int = -1
+    pools: tuple[int, ...] = ()
+    watched: frozenset[str] = frozenset()
+    always: bool = False
 
 
 class Columns:
     """Rows in (`put`, `drop`), prices in (`touched`); without rules every holder is reported. Slots of dropped rows are used again."""
 
     def __init__(self) -> None:
-        self._rows: dict[str, User] = {}
-        self._keys: dict[str, list[tuple[str, str]]] = {}
-        self._lines: dict[tuple[str, str], AccountLines] = {}
-        self._held: dict[tuple[str, str], tuple[int, list[int], list[int]]] = {}
-        self._watchers: dict[str, set[tuple[str, str]]] = defaultdict(set)
-        self._names: dict[int, tuple[str, str]] = {}
+        self._rows: dict[str, tuple[User, tuple[Place, ...]]] = {}
+        self._beside: defaultdict[str, set[Place]] = defaultdict(set)  # by instrument: accounts without lines
+        self._names: list[Name] = []
+        self._spare: list[int] = []
         self._rules, self._now_ms = Rules(), 0
-        self._instruments: dict[str, int] = {}
-        self._seen: list[Mark | None] = []
-        self._prices = np.full((16, 3), np.nan)  # instrument x (mark, bid, ask)
-        self._tiers: tuple[Floats, Floats, Floats] = (np.zeros((0, 1)), np.zeros((0, 1)), np.zeros((0, 1)))
-        self._accounts = Slots(warning=1.0, call=1.0, liquidation=1.0, release=1.0, rung=1.0)
-        self._pools = Slots(account=-1.0, wallet=0.0)
-        self._positions = Slots(
-            pool=-1.0, instrument=0.0, side=0.0, size=0.0, cost=0.0, kind=0.0, over=0.0, margin=0.0, margin_kind=0.0, margin_over=0.0
-        )
+        self._unpriced: list[str] = []
+        self._waiting: list[int] = []  # pools that triggers were not dealt to yet
+        self.board, self.positions, self.pools = Board(), Positions(), Pools()
+        self.triggers = Triggers(self.positions, self.pools, self.board)
 
     def ruled(self, rules: Rules, now_ms: int) -> None:
-        """Takes the rules that hold now and lays every row out again."""
-        self._rules, self._now_ms = rules, now_ms
-        for row in list(self._rows.values()):
-            self.put(row.user_id, row)
-        self._lay_tiers()
+        """Takes the rules that hold now and lays out again whoever they touch."""
+        before, self._rules, self._now_ms = (self._rules, self._now_ms), rules, now_ms
+        names = {name for name in (*before[0].instruments, *rules.instruments)
+                 if before[0].instrument(name, before[1]) != rules.instrument(name, now_ms)}
+        for name in names & self.board.numbers.keys():
+            self.board.ruled(name, rules.instrument(name, now_ms))
+        groups = {row.profile.group for row, _ in self._rows.values()}
+        moved = {name for name in groups if before[0].group(name, before[1]) != rules.group(name, now_ms)}
+        if before[0].pairs != rules.pairs or before[0].weights != rules.weights:
+            users = set(self._rows)
+        else:
+            users = {user for user, _ in self.holders(names)} | {user for user, (row, _) in self._rows.items() if row.profile.group in moved}
+        for user in users:
+            self.put(user, self._rows[user][0])
 
     def put(self, user: str, row: User) -> None:
         """Replaces what is held of a user."""
         self.drop(user)
-        self._rows[user] = row
-        group = self._rules.group(row.profile.group, self._now_ms)
+        group, now = self._rules.group(row.profile.group, self._now_ms), self._now_ms
+        places = []
         for account in row.accounts.values():
-            key = (user, account.account_id)
             thresholds = group.thresholds_of(account.model)
             if account.auto_reduce:  # the plan acts at another threshold: look always, it is an opt-in of few
                 thresholds = default_thresholds("")
             leverage = row.profile.leverage or group.leverage or (_FALLBACK_LEVERAGE if account.model == "mt5" else None)
-            lines = lines_of(row, account, self._rules, self._now_ms, (thresholds, leverage))
-            self._lines[key] = lines._replace(always=True) if account.auto_reduce else lines
-            self._keys.setdefault(user, []).append(key)
-            for name in lines.watched:
-                self._watchers[name].add(key)
-            if not self._lines[key].always and lines.positions:
-                self._add(key, lines)
+            lines = lines_of(row, account, self._rules, now, (thresholds, leverage))
+            places.append(self._place((user, account.account_id), lines._replace(always=True) if account.auto_reduce else lines))
+        self._rows[user] = row, tuple(places)
 
     def drop(self, user: str) -> None:
         """Forgets a user; nothing where it is not held."""
-        self._rows.pop(user, None)
-        for key in self._keys.pop(user, ()):
-            for name in self._lines.pop(key).watched:
-                self._watchers[name].discard(key)
-            account, pools, positions = self._held.pop(key, (-1, [], []))
-            if account >= 0:
-                del self._names[account]
-                self._accounts.free([account])
-                self._pools.free(pools)
-                self._positions.free(positions)
+        _, places = self._rows.pop(user, (None, ()))
+        for place in places:
+            for name in place.watched:
+                self._beside[name].discard(place)
+            for pool in place.pools:
+                self.positions.free(self.pools.free(pool))
+            if place.number >= 0:
+                self._spare.append(place.number)
 
-    def holders(self, instruments: Iterable[str]) -> list[tuple[str, str]]:
+    def holders(self, instruments: Iterable[str]) -> list[Name]:
         """Every account that holds one of the instruments, or may convert through it."""
-        return sorted({key for name in instruments for key in self._watchers.get(name, ())})
+        names = list(instruments)
+        found = {place.name for name in names for place in self._beside.get(name, ())}
+        for number in (self.board.numbers[name] for name in names if name in self.board.numbers):
+            for lane in range(2 * FIELDS * number, 2 * FIELDS * (number + 1)):
+                pools = np.unique(self.positions.pool.reshape(-1, BLOCK)
+                                  [self.positions.blocks_of(lane)])
+                found |= {self._names[at] for at in self.pools.account[pools].tolist() if at >= 0}
+        return sorted(found)
 
     def touched(self, instruments: Iterable[str], marks: Mapping[str, Mark]) -> Touched:
         """(user, account, badness) whose rung may have moved with these instruments, worst first; badness is requirement over equity."""
-        self._take(marks)
-        keys = {key for name in instruments for key in self._watchers.get(name, ())}
-        found = [(*key, float("inf")) for key in keys if self._lines[key].always]
-        if self._held:
-            found += self._crossed(keys)
-        return sorted(found, key=lambda item: (-item[2], item[0], item[1]))
+        self._price_new(marks)
+        found: Touched = []
+        crossed = []
+        for name in instruments:
+            beside = self._beside.get(name)
+            if beside:
+                found += [(*place.name, float("inf")) for place in beside if place.always]
+            number = self.board.numbers.get(name)
+            if number is not None:
+                self.board.priced(name, marks.get(name))
+                crossed += [number]
+        suspects = [pools for number in crossed for field in range(FIELDS)
+                    if (pools := self.triggers.ticked(number * FIELDS + field)) is not None]
+        if suspects or self._waiting:
+            found += self._settle(suspects)
+        return sorted(set(found), key=lambda item: (-item[2], item[0], item[1])) if found else []
 
-    def portfolio(self, users: Set[str], marks: Mapping[str, Mark]) -> dict[tuple[str, str], tuple[float, float]]:
+    def portfolio(self, users: Set[str], marks: Mapping[str, Mark]) -> dict[Name, tuple[float, float]]:
         """(equity, requirement) per account of these users, in one pass, for people; accounts that no float stands for are left out."""
-        self._take(marks)
-        swept = self._sweep()
-        found = {}
-        for key, (_, pools, _) in self._held.items():
-            if key[0] in users:
-                found[key] = float(swept.equity[pools].sum()), float(swept.required[pools].sum())
+        self._price_new(marks)
+        for name in self.board.numbers:
+            self.board.priced(name, marks.get(name))
+        places = [place for user in users for place in self._rows.get(user, (None, ()))[1] if place.pools]
+        ids = np.array([pool for place in places for pool in place.pools], np.int64)
+        held = Held.gather(self.positions, self.board, self.pools.members(ids))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            equity, required, _ = (summed(held, part, len(ids)) for part in worth(held, self.board))
+        equity += self.pools.still[ids]
+        account = self.pools.account[ids]
+        sums: dict[Name, tuple[float, float]] = {}
+        for at, worth_now, taken in zip(account.tolist(), equity.tolist(), required.tolist(), strict=True):
+            known = sums.get(self._names[at], (0.0, 0.0))
+            sums[self._names[at]] = known[0] + worth_now, known[1] + taken
+        return sums
+
+    # ---- an account into the columns
+
+    def _place(self, name: Name, lines: AccountLines) -> Place:
+        if lines.always or not lines.positions:
+            place = Place(name, watched=lines.watched, always=lines.always)
+            for watched in lines.watched:
+                self._beside[watched].add(place)
+            return place
+        number = self._spare.pop() if self._spare else len(self._names)
+        if number == len(self._names):
+            self._names.append(name)
+        self._names[number] = name
+        boxed = self._is_boxed(lines)
+        own = lines.watched - {line.instrument for line in lines.positions}
+        watches = [PositionLine(0, watched, field, 0.0, 0.0, margin=0.0) for watched in own for field in ((BID, ASK) if boxed else (MARK,))]
+        pools = []
+        for at, still in enumerate(lines.pools):
+            held = [line for line in (*lines.positions, *watches) if line.pool == at]
+            pools.append(self._pool(number, held, boxed))
+            self.pools.still[pools[-1]], self.pools.zone[pools[-1]] = still, self.triggers.zone(lines.zone)
+        return Place(name, number, tuple(pools))
+
+    def _is_boxed(self, lines: AccountLines) -> bool:
+        """Whether conversions, flat tiers or steep rates make this more than lines that fall one way."""
+        floor = min(up[0] / up[1] if up[1] else 1.0 for up in (lines.zone.up, lines.zone.down) if up[0])
+        for line in lines.positions:
+            at = self._channel(line)
+            if line.conversion.kind or line.margin_conversion.kind or (line.margin is None and self.board.flat[at]):
+                return True
+            if line.share + self.board.rate_max[at] > floor:
+                return True
+        return False
+
+    def _pool(self, number: int, lines: Sequence[PositionLine], boxed: bool) -> int:
+        positions = self.positions
+        slots = [positions.take(2 * self._channel(line) + boxed) for line in lines]
+        pool = self.pools.take(slots)
+        for slot, line in zip(slots, lines, strict=True):
+            positions.pool[slot], positions.size[slot], positions.cost[slot] = pool, line.size, line.cost
+            positions.margin[slot] = np.nan if line.margin is None else line.margin
+            if line.share:
+                positions.share[slot] = line.share
+                self.board.shared[self._channel(line)] = True
+            if line.conversion.kind or line.margin_conversion.kind:
+                positions.into[slot], positions.margin_into[slot] = self._code(line.conversion), self._code(line.margin_conversion)
+        self.pools.account[pool], self.pools.boxed[pool] = number, boxed
+        self.triggers.renew(slots, pool)
+        self._waiting.append(pool)
+        return pool
+
+    def _channel(self, line: PositionLine) -> int:
+        return self._number(line.instrument) * FIELDS + line.field
+
+    def _code(self, conversion: Conversion) -> int:
+        return conversion.kind * (self._number(conversion.instrument) + 1) if conversion.kind else 0
+
+    def _number(self, name: str) -> int:
+        found, is_new = self.board.number(name)
+        if is_new:
+            self._unpriced.append(name)
+            self.board.ruled(name, self._rules.instrument(name, self._now_ms))
         return found
 
-    def _add(self, key: tuple[str, str], lines: AccountLines) -> None:
-        a, b, c, d = lines.thresholds
-        account = self._accounts.take(warning=a, call=b, liquidation=c, release=d, rung=float(lines.rung))
-        pools = [self._pools.take(account=float(account), wallet=wallet) for wallet in lines.pools]
-        positions = [self._place(pools[line.pool], line) for line in lines.positions]
-        self._held[key], self._names[account] = (account, pools, positions), key
+    # ---- prices
 
-    def _place(self, pool: int, line: PositionLine) -> int:
-        over, margin_over = (self._index(found.instrument or line.instrument) for found in (line.conversion, line.margin_conversion))
-        return self._positions.take(
-            pool=float(pool),
-            instrument=float(self._index(line.instrument)),
-            side=float(line.side),
-            size=line.size,
-            cost=line.cost,
-            kind=float(line.conversion.kind),
-            over=float(over),
-            margin=np.nan if line.margin is None else line.margin,
-            margin_kind=float(line.margin_conversion.kind),
-            margin_over=float(margin_over),
-        )
+    def _price_new(self, marks: Mapping[str, Mark]) -> None:
+        for name in self._unpriced:
+            self.board.priced(name, marks.get(name))
+        self._unpriced.clear()
 
-    def _index(self, name: str) -> int:
-        found = self._instruments.get(name)
-        if found is None:
-            found = self._instruments[name] = len(self._seen)
-            self._seen.append(None)
-            if found >= len(self._prices):
-                self._prices = np.vstack([self._prices, np.full_like(self._prices, np.nan)])
-            self._lay_tiers()
+    def _settle(self, suspects: list[Ints]) -> Touched:
+        """Values whoever crossed a trigger and whoever is new; says which of the former may have moved."""
+        asked = np.unique(np.concatenate(suspects)) if suspects else np.zeros(0, np.int64)
+        waiting = np.array(self._waiting, np.int64)
+        self._waiting.clear()
+        new = np.setdiff1d(waiting[self.pools.count[waiting] > 0], asked)
+        found: Touched = []
+        for ids, said in ((asked, True), (new, False)):
+            for at in range(0, len(ids), _SETTLED_AT_ONCE):
+                some = ids[at : at + _SETTLED_AT_ONCE]
+                settled = self.triggers.settle(some)
+                if said:
+                    moved = np.flatnonzero(settled.moved)
+                    names = self.pools.account[some[moved]].tolist()
+                    found += [(*self._names[account], required / equity if equity > 0 else float("inf")) for account, equity, required
+                              in zip(names, settled.equity[moved].tolist(), settled.required[moved].tolist(), strict=True)]
         return found
 
-    def _lay_tiers(self) -> None:
-        """Tiers of the known instruments side by side: floor, rate, amount; what a shorter table lacks begins at infinity."""
-        tables = [rule.brackets if (rule := self._rules.instrument(name, self._now_ms)) else () for name in self._instruments]
-        flat = [
-            bool(rule and rule.tier_policy != PROGRESSIVE)
-            for rule in (self._rules.instrument(name, self._now_ms) for name in self._instruments)
-        ]
-        shape = (len(tables), max((len(table) for table in tables), default=0) or 1)
-        floors, rates, amounts = np.full(shape, np.inf), np.zeros(shape), np.zeros(shape)
-        for at, table in enumerate(tables):
-            for n, bracket in enumerate(table):
-                floors[at, n], rates[at, n] = float(bracket.floor), float(bracket.rate)
-                amounts[at, n] = 0.0 if flat[at] else float(bracket.amount)
-        self._tiers = floors, rates, amounts
 
-    def _take(self, marks: Mapping[str, Mark]) -> None:
-        for name, at in self._instruments.items():
-            mark = marks.get(name)
-            if mark is not self._seen[at]:
-                self._seen[at] = mark
-                self._prices[at] = _three(mark)
-
-    def _crossed(self, keys: Set[tuple[str, str]]) -> Touched:
-        swept = self._sweep()
-        pools, accounts = self._pools, self._accounts
-        of = pools["account"].astype(np.int64)
-        live = of >= 0
-        high = self._raw(swept, of, 1.0)
-        low = self._raw(swept, of, -1.0)
-        release = accounts["release"][of]
-        kept = live & (swept.required - ERROR * swept.gross > release * (swept.equity + ERROR * swept.gross))
-        ratio = np.where(swept.equity > 0, swept.required / np.where(swept.equity > 0, swept.equity, 1.0), np.inf)
-        size = len(accounts["rung"])
-        worst_high, worst_low, held, badness = (
-            _worst(of[live], values[live], size) for values in (high, low, kept.astype(np.float64), ratio)
-        )
-        lost = _worst(of[live], np.isnan(swept.equity[live] + swept.required[live]).astype(np.float64), size)
-        stored = accounts["rung"]
-        steady = np.where(stored >= MARGIN_CALL, (worst_high <= stored) & ((held > 0) | (worst_low == stored)), worst_high == stored)
-        steady &= (worst_high == worst_low) | (stored >= MARGIN_CALL)
-        moved = np.flatnonzero(~steady | (lost > 0))
-        return [(*key, float(badness[at])) for at in moved.tolist() if (key := self._names.get(at)) in keys and key is not None]
-
-    def _raw(self, swept: Swept, of: npt.NDArray[np.int64], sign: float) -> Floats:
-        """The rung of each pool with the error added (1) or taken away (-1)."""
-        error = sign * ERROR * swept.gross
-        equity, required, accounts = swept.equity - error, swept.required + error, self._accounts
-        rung = np.ones_like(equity)
-        for number, name in ((2.0, "warning"), (3.0, "call"), (4.0, "liquidation")):
-            rung = np.where(required >= accounts[name][of] * equity, number, rung)
-        nothing = swept.required == 0
-        return np.where(equity < 0, 4.0, np.where(nothing, 1.0, rung))
-
-    def _sweep(self) -> Swept:
-        """Values every position and sums per pool."""
-        at = self._positions
-        pool, name = at["pool"].astype(np.int64), at["instrument"].astype(np.int64)
-        live = pool >= 0
-        price = self._prices[name, at["side"].astype(np.int64)]
-        worth = at["size"] * price
-        gross = worth - at["cost"]
-        conversion = self._rate(at["kind"], at["over"].astype(np.int64), gross < 0)
-        floors, rates, amounts = self._tiers
-        notional = np.abs(worth)
-        tier = (
-            np.maximum((floors[name] <= notional[:, None] * (1 + 1e-12)).sum(axis=1) - 1, 0)
-            if len(floors)
-            else np.zeros(len(name), np.int64)
-        )
-        tiered = notional * rates[name, tier] - amounts[name, tier] if len(floors) else np.zeros(len(name))
-        margin = at["margin"] * self._rate(at["margin_kind"], at["margin_over"].astype(np.int64), at["size"] > 0)
-        required = np.where(np.isnan(at["margin"]), tiered, margin)
-        size = len(self._pools["wallet"])
-        sums = [
-            np.bincount(pool[live], weights=values[live], minlength=size)
-            for values in (gross * conversion, required, (notional + np.abs(at["cost"])) * np.abs(conversion))
-        ]
-        wallet = self._pools["wallet"]
-        return Swept(wallet + sums[0], sums[1].astype(np.float64), np.abs(wallet) + sums[2])
-
-    def _rate(self, kind: Floats, over: npt.NDArray[np.int64], buying: npt.NDArray[np.bool_]) -> Floats:
-        bid, ask = self._prices[over, BID], self._prices[over, ASK]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(kind == DIRECT, np.where(buying, ask, bid), np.where(kind == INVERSE, 1 / np.where(buying, bid, ask), 1.0))
-
-
-def _three(mark: Mark | None) -> tuple[float, float, float]:
-    """(mark, bid, ask) as the law would take them: a missing side is the mark, then the last price."""
-    if mark is None:
-        return np.nan, np.nan, np.nan
-    spare = mark.mark if mark.mark is not None else mark.last
-    three = (mark.mark, mark.bid if mark.bid is not None else spare, mark.ask if mark.ask is not None else spare)
-    a, b, c = (np.nan if price is None else float(price) for price in three)
-    return a, b, c
-
-
-def _worst(of: npt.NDArray[np.int64], values: Floats, size: int) -> Floats:
-    """The largest value per account; 1 where it has no pool."""
-    found = np.full(size, -np.inf)
-    np.maximum.at(found, of, values)
-    return found
+__all__ = ["ERROR", "Columns", "Place"]

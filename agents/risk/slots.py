@@ -1,38 +1,178 @@
-"""Parallel arrays with slots that are taken and freed."""
+"""Parallel arrays with slots that are taken and freed: positions in blocks of one price, pools, and which slots a pool has."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Slots = npt.NDArray[np.int32]
+BLOCK = 128  # positions that share a bound and are all of one price
+_GROW = 1.2
 
-class Slots:
-    """Named float64 columns of equal length; a free slot holds the column's empty value."""
 
-    def __init__(self, **empty: float) -> None:
-        self._empty = empty
-        self._columns = {name: np.full(64, value) for name, value in empty.items()}
-        self._free = list(range(63, -1, -1))
+class Arrays:
+    """Columns of one length; each class says its own with what a free slot holds. They grow by a fifth."""
 
-    def __getitem__(self, name: str) -> npt.NDArray[np.float64]:
-        return self._columns[name]
+    EMPTY: dict[str, tuple[type[np.generic], float]]
 
-    def take(self, **values: float) -> int:
-        """A slot filled with these values; the columns double where none is free."""
-        if not self._free:
-            size = len(next(iter(self._columns.values())))
-            for name, value in self._empty.items():
-                self._columns[name] = np.concatenate([self._columns[name], np.full(size, value)])
-            self._free = list(range(2 * size - 1, size - 1, -1))
-        at = self._free.pop()
-        for name, value in values.items():
-            self._columns[name][at] = value
-        return at
+    def __init__(self, size: int) -> None:
+        self.room = size
+        for name, (kind, value) in self.EMPTY.items():
+            setattr(self, name, np.full(size, value, kind))
 
-    def free(self, slots: Iterable[int]) -> None:
-        for at in slots:
-            for name, value in self._empty.items():
-                self._columns[name][at] = value
-            self._free.append(at)
+    def grow(self, size: int) -> None:
+        for name, (kind, value) in self.EMPTY.items():
+            grown: npt.NDArray[Any] = np.full(size, value, kind)
+            grown[: self.room] = getattr(self, name)
+            setattr(self, name, grown)
+        self.room = size
+
+    def clear(self, slots: Sequence[int] | Slots) -> None:
+        for name, (_, value) in self.EMPTY.items():
+            getattr(self, name)[slots] = value
+
+
+class Blocks(Arrays):
+    """Per block: the lane it belongs to, and bounds on its triggers: all below `top` and above `bottom`."""
+
+    EMPTY = {"lane": (np.int32, 0), "top": (np.float64, -np.inf), "bottom": (np.float64, np.inf)}
+    lane: Slots
+    top: Floats
+    bottom: Floats
+
+
+class Positions(Arrays):
+    """A position is worth size x price - cost. `low` and `high`: at or beyond them its pool is looked at.
+
+    `ref`: the price at which the pool's spare counts it. `margin`: NaN where tiers say it; `share` of the value comes on top. A free slot is of pool 0, that never breaks.
+    """
+
+    EMPTY = {
+        "pool": (np.int32, 0), "size": (np.float64, 0.0), "cost": (np.float64, 0.0), "ref": (np.float64, 0.0), "low": (np.float64, -np.inf),
+        "high": (np.float64, np.inf),
+        "margin": (np.float64, 0.0), "share": (np.float64, 0.0), "into": (np.int32, 0), "margin_into": (np.int32, 0),
+    }
+    pool: Slots
+    size: Floats
+    cost: Floats
+    ref: Floats
+    low: Floats
+    high: Floats
+    margin: Floats
+    share: Floats
+    into: Slots
+    margin_into: Slots
+
+    def __init__(self) -> None:
+        super().__init__(8 * BLOCK)
+        self.blocks = Blocks(8)
+        self.used = 0  # blocks
+        self.of_lane: dict[int, list[int]] = {}
+        self._free: dict[int, list[int]] = {}
+        self._arrays: dict[int, Ints] = {}
+
+    def __len__(self) -> int:
+        return self.used * BLOCK - sum(map(len, self._free.values()))
+
+    def lane_of(self, slots: Slots | Ints) -> Slots:
+        return self.blocks.lane[slots // BLOCK]
+
+    def blocks_of(self, lane: int) -> Ints:
+        """Numbers of the lane's blocks."""
+        found = self._arrays.get(lane)
+        if found is None:
+            found = self._arrays[lane] = np.array(self.of_lane.get(lane, ()), np.int64)
+        return found
+
+    def take(self, lane: int) -> int:
+        """A slot among those of a lane."""
+        free = self._free.setdefault(lane, [])
+        if not free:
+            if self.used == self.blocks.room:
+                size = int(self.used * _GROW) + 8
+                self.blocks.grow(size)
+                self.grow(size * BLOCK)
+            self.of_lane.setdefault(lane, []).append(self.used)
+            self._arrays.pop(lane, None)
+            self.blocks.lane[self.used] = lane
+            free.extend(range((self.used + 1) * BLOCK - 1, self.used * BLOCK - 1, -1))
+            self.used += 1
+        return free.pop()
+
+    def free(self, slots: Slots) -> None:
+        self.clear(slots)
+        for slot, lane in zip(slots.tolist(), self.lane_of(slots).tolist(), strict=True):
+            self._free[lane].append(slot)
+
+
+class Pools(Arrays):
+    """`still` is what no price moves. `up`, `down`: what is left before the rung may rise or fall, less what triggers have been dealt.
+
+    Pool 0 is nobody's: it has all the spare there is.
+    """
+
+    EMPTY = {
+        "account": (np.int32, -1), "zone": (np.int32, 0), "start": (np.int32, 0), "count": (np.int32, 0), "still": (np.float64, 0.0),
+        "up": (np.float64, np.inf), "down": (np.float64, np.inf), "boxed": (np.bool_, False),
+    }
+    account: Slots
+    zone: Slots
+    start: Slots
+    count: Slots
+    still: Floats
+    up: Floats
+    down: Floats
+    boxed: npt.NDArray[np.bool_]
+
+    def __init__(self) -> None:
+        super().__init__(64)
+        self._spare: list[int] = []
+        self._next = 1
+        self._members = np.zeros(1_024, np.int32)
+        self._end = 0
+        self._runs: dict[int, list[int]] = {}  # by length: runs of members that were freed
+
+    def take(self, slots: Sequence[int]) -> int:
+        """A pool with these positions."""
+        if not self._spare and self._next == self.room:
+            self.grow(int(self.room * _GROW) + 64)
+        pool = self._spare.pop() if self._spare else self._next
+        self._next = max(self._next, pool + 1)
+        start = self._run(len(slots))
+        self._members[start : start + len(slots)] = slots
+        self.start[pool], self.count[pool] = start, len(slots)
+        return pool
+
+    def free(self, pool: int) -> Slots:
+        """Forgets a pool; its positions are the caller's to free."""
+        start, count = int(self.start[pool]), int(self.count[pool])
+        slots = self._members[start : start + count].copy()
+        self._runs.setdefault(count, []).append(start)
+        self.clear([pool])
+        self._spare.append(pool)
+        return slots
+
+    def members(self, pools: Ints) -> tuple[Ints, Slots]:
+        """(which of `pools`, slot) of every position of theirs."""
+        counts = self.count[pools].astype(np.int64)
+        of = np.repeat(np.arange(len(pools)), counts)
+        shift = np.repeat(self.start[pools] - np.cumsum(counts) + counts, counts)
+        return of, self._members[np.arange(len(of)) + shift]
+
+    def _run(self, length: int) -> int:
+        """Where `length` members fit: a freed run of that length, else the end. Lengths are few, so what lies free stays little."""
+        spare = self._runs.get(length)
+        if spare:
+            return spare.pop()
+        start, self._end = self._end, self._end + length
+        if self._end > len(self._members):
+            self._members = np.concatenate([self._members, np.zeros(int(self._end * (_GROW - 1)) + 1_024, np.int32)])
+        return start
+
+
+__all__ = ["BLOCK", "Blocks", "Floats", "Ints", "Pools", "Positions", "Slots"]

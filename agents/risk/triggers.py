@@ -1,0 +1,316 @@
+"""Safe zones: each position's share of its pool's spare as two prices; a tick looks at bounds, then at who crossed, or sweeps the slice."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from agents.risk.board import Board, Bools, Held, between, summed, worth
+from agents.risk.lines import Zone
+from agents.risk.slots import BLOCK, Floats, Ints, Pools, Positions
+from agents.risk.switch import Switch
+
+ERROR = 1e-9  # of an account's gross: what a float may be wrong by
+_CAP = 1 - 1e-12  # below a cap a size is surely below it
+_TRIES = 6
+_QUIET = {"divide": "ignore", "invalid": "ignore", "over": "ignore"}
+
+
+class Weights(NamedTuple):
+    """A zone per row of some: above 0 must be a x equity - b x requirement - c, and e x requirement - d x equity + f."""
+
+    a: Floats
+    b: Floats
+    c: Floats
+    d: Floats
+    e: Floats
+    f: Floats
+
+
+class Bands(NamedTuple):
+    """Per position: its trigger prices, and what of the pool's spare (up, down) is gone when they are met."""
+
+    low: Floats
+    high: Floats
+    up: Floats
+    down: Floats
+
+
+class Settled(NamedTuple):
+    """Per pool that was asked for: whether its rung may have moved, equity, requirement."""
+
+    moved: Bools
+    equity: Floats
+    required: Floats
+
+
+class Triggers:
+    """Lanes: two a channel, positions of pools that are lines (2 x channel) and of those that are boxed (one more).
+
+    Boxed are pools in which a conversion multiplies a price or a requirement jumps: their spare is bounded by intervals.
+    """
+
+    def __init__(self, positions: Positions, pools: Pools, board: Board) -> None:
+        self._positions, self._pools, self._board = positions, pools, board
+        self._zones: dict[Zone, int] = {}
+        self._rows = np.zeros((16, 6))
+        self.zone(Zone((0.0, 0.0, -np.inf)))  # pool 0
+        self._top, self._bottom = np.full(64, -np.inf), np.full(64, np.inf)
+        self.switch = Switch()
+
+    def zone(self, zone: Zone) -> int:
+        """The number of a zone."""
+        found = self._zones.get(zone)
+        if found is None:
+            found = self._zones[zone] = len(self._zones)
+            if found == len(self._rows):
+                self._rows = np.concatenate([self._rows, self._rows])
+            (a, b, c), (d, e, f) = zone
+            self._rows[found] = a, b, c, d, e, f
+        return found
+
+    def renew(self, slots: list[int], pool: int) -> None:
+        """New positions, not dealt yet: the next tick of any of them looks at the pool."""
+        self._pools.up[pool] = -np.inf
+        self._positions.low[slots] = np.inf
+        for slot in slots:
+            block = slot // BLOCK
+            self._positions.blocks.top[block] = np.inf
+            lane = int(self._positions.blocks.lane[block])
+            self._room(lane)
+            self._top[lane] = np.inf
+
+    @np.errstate(**_QUIET)  # type: ignore[arg-type]
+    def ticked(self, channel: int) -> Ints | None:
+        """Pools to be looked at since this price is new."""
+        price, found = self._board.price[channel], []
+        for lane in (2 * channel, 2 * channel + 1):
+            if lane in self.switch.swept:
+                found.append(self._sweep(lane))
+                if self.switch.over(lane):
+                    self._deal_lane(lane)
+            elif lane < len(self._top):
+                self.switch.ticks[lane] += 1
+                if not self._top[lane] < price < self._bottom[lane]:
+                    found.append(self._crossed(lane, price))
+        return np.concatenate(found) if found else None
+
+    def _room(self, lane: int) -> None:
+        if lane >= len(self._top):
+            more = 2 * lane - len(self._top) + 2
+            self._top, self._bottom = np.append(self._top, np.full(more, -np.inf)), np.append(self._bottom, np.full(more, np.inf))
+
+    def _crossed(self, lane: int, price: float) -> Ints:
+        """Pools whose trigger is met; the bounds of the blocks that were looked at are drawn anew."""
+        positions, bounds = self._positions, self._positions.blocks
+        blocks = positions.blocks_of(lane)
+        near = blocks[~((bounds.top[blocks] < price) & (bounds.bottom[blocks] > price))]
+        low, high = positions.low.reshape(-1, BLOCK)[near], positions.high.reshape(-1, BLOCK)[near]
+        bounds.top[near], bounds.bottom[near] = low.max(axis=1), high.min(axis=1)
+        self._top[lane], self._bottom[lane] = bounds.top[blocks].max(initial=-np.inf), bounds.bottom[blocks].min(initial=np.inf)
+        at, place = np.nonzero(~((low < price) & (high > price)))
+        pools = positions.pool[near[at] * BLOCK + place]
+        pools = pools[pools > 0]
+        if len(pools) and lane % 2 == 0 and self.switch.dearer(lane, len(pools), len(blocks) * BLOCK):
+            self._undeal_lane(lane)
+            return self._sweep(lane)
+        return pools.astype(np.int64)
+
+    # ---- one lane: swept, or dealt triggers again
+
+    def _lane(self, lane: int, price: Floats | float) -> tuple[Held, Weights]:
+        """A whole lane of lines at a price."""
+        blocks = self._positions.blocks_of(lane)
+        slot = (blocks[:, None] * BLOCK + np.arange(BLOCK)).ravel()
+        columns = (self._positions.pool, self._positions.size, self._positions.margin, self._positions.share)
+        pool, size, margin, share = (column.reshape(-1, BLOCK)[blocks].ravel() for column in columns)
+        none = np.zeros(0, np.int32)
+        channel = np.full(len(slot), lane // 2)
+        at = np.full(len(slot), price) if isinstance(price, float) else price
+        held = Held(pool.astype(np.int64), slot, channel, size, size, margin, share, none, none, at)  # type: ignore[arg-type]
+        return held, self._weights(pool.astype(np.int64))
+
+    def _sweep(self, lane: int) -> Ints:
+        """Moves what the pools have left by what the whole slice gained and what it takes; those with nothing left."""
+        positions, pools, board = self._positions, self._pools, self._board
+        blocks, price = positions.blocks_of(lane), float(board.price[lane // 2])
+        pool, size, ref, margin = (
+            column.reshape(-1, BLOCK)[blocks].ravel() for column in (positions.pool, positions.size, positions.ref, positions.margin)
+        )
+        zone = pools.zone[pool]
+        gained = size * (price - ref)
+        width = np.abs(size)
+        took = board.required_alike(lane // 2, width * abs(price)) - board.required_alike(lane // 2, width * np.abs(ref))
+        took *= np.isnan(margin)
+        if board.shared[lane // 2]:
+            took += positions.share.reshape(-1, BLOCK)[blocks].ravel() * width * (abs(price) - np.abs(ref))
+        rows = self._rows
+        np.add.at(pools.up, pool, rows[zone, 0] * gained - rows[zone, 1] * took)
+        some = np.flatnonzero(np.isfinite(rows[zone, 5]))
+        if len(some):
+            at, of = zone[some], pool[some]
+            np.add.at(pools.down, of, rows[at, 4] * took[some] - rows[at, 3] * gained[some])
+        pools.up[0] = pools.down[0] = np.inf
+        positions.ref.reshape(-1, BLOCK)[blocks] = price
+        gone = ~(pools.up[pool] > 0)
+        gone[some] |= ~(pools.down[pool[some]] > 0)
+        return np.unique(pool[gone]).astype(np.int64)
+
+    def _undeal_lane(self, lane: int) -> None:
+        """Gives what the lane's triggers held back to the pools, at the prices they were dealt at."""
+        positions, pools = self._positions, self._pools
+        blocks = positions.blocks_of(lane)
+        ref, low, high = (column.reshape(-1, BLOCK)[blocks].ravel() for column in (positions.ref, positions.low, positions.high))
+        held, weights = self._lane(lane, ref)
+        bands = self._cost(held, weights, (low, high))
+        dealt = low < np.inf
+        np.add.at(pools.up, held.of, np.where(dealt, bands.up, 0.0))
+        np.add.at(pools.down, held.of, np.where(dealt, bands.down, 0.0))
+        self._clear(blocks, lane)
+
+    def _clear(self, blocks: Ints, lane: int) -> None:
+        positions = self._positions
+        positions.low.reshape(-1, BLOCK)[blocks], positions.high.reshape(-1, BLOCK)[blocks] = -np.inf, np.inf
+        positions.blocks.top[blocks], positions.blocks.bottom[blocks] = -np.inf, np.inf
+        self._top[lane], self._bottom[lane] = -np.inf, np.inf
+
+    def _deal_lane(self, lane: int) -> None:
+        """Ends the sweep: half of what each pool has left is dealt to its positions here."""
+        pools = self._pools
+        held, weights = self._lane(lane, float(self._board.price[lane // 2]))
+        slope = self._slope(held, weights, self._required(held))
+        total = np.zeros(pools.room)
+        np.add.at(total, held.of, slope)
+        left = 0.5 / np.where(slope > 0, total[held.of], np.inf)
+        bands = self._bands(held, weights, (pools.up[held.of] * left, pools.down[held.of] * left))
+        np.subtract.at(pools.up, held.of, bands.up)
+        np.subtract.at(pools.down, held.of, bands.down)
+        pools.up[0] = pools.down[0] = np.inf
+        self._write(held, bands)
+
+    # ---- some pools
+
+    @np.errstate(**_QUIET)  # type: ignore[arg-type]
+    def settle(self, ids: Ints) -> Settled:
+        """Values pools at the prices as they are and deals their spare out; those with none are looked at with every tick."""
+        pools = self._pools
+        held = Held.gather(self._positions, self._board, pools.members(ids))
+        zones = self._weights(ids)
+        worths = worth(held, self._board)
+        equity, required, gross = (summed(held, part, len(ids)) for part in worths)
+        equity += pools.still[ids]
+        error = ERROR * (gross + np.abs(pools.still[ids])) * np.maximum(np.maximum(zones.a, zones.b), 1.0)
+        up = zones.a * equity - zones.b * required - zones.c - error
+        down = zones.e * required - zones.d * equity + zones.f - error
+        boxed = pools.boxed[ids]
+        if boxed.any():
+            self._deal_boxed(held.some(boxed), ids[boxed], error[boxed], (boxed, up, down))
+        moved = ~((up > 0) & (down > 0))
+        lines = ~moved & ~boxed
+        if lines.any():
+            kept = lines[held.of]
+            self._deal(held.some(lines), worths[1][kept], (lines, up, down), self._weights(ids[lines]))
+        pools.up[ids], pools.down[ids] = up, down
+        if moved.any():
+            hot = held.some(moved)
+            nothing = np.zeros(len(hot.slot))
+            self._write(hot, Bands(np.where(self._swept(hot), -np.inf, np.inf), nothing + np.inf, nothing, nothing))
+        return Settled(moved, equity, required)
+
+    def _weights(self, pools: Ints) -> Weights:
+        return Weights(*self._rows[self._pools.zone[pools]].T)
+
+    def _swept(self, held: Held) -> Bools:
+        if not self.switch.swept:
+            return np.zeros(len(held.slot), np.bool_)
+        return np.isin(self._positions.lane_of(held.slot), list(self.switch.swept))
+
+    def _required(self, held: Held) -> Floats:
+        tiered = np.isnan(held.margin)
+        size = np.abs(held.size * held.price)
+        return np.where(tiered, self._board.required(held.channel, size), held.margin) + held.share * size
+
+    def _slope(self, held: Held, weights: Weights, required: Floats) -> Floats:
+        """What a move of a position's price by its whole takes at most, tiers as they are."""
+        return np.maximum(weights.a, weights.d) * np.abs(held.size * held.price) + np.maximum(weights.b, weights.e) * np.abs(required)
+
+    def _deal(self, held: Held, required: Floats, left: tuple[Bools, Floats, Floats], zones: Weights) -> None:
+        """Spare in proportion to what each position's price can do, halved where tiers rise on the way; `left` is lessened in place."""
+        chosen, up, down = left
+        count = int(chosen.sum())
+        weights = Weights(*(column[held.of] for column in zones))
+        total = summed(held, self._slope(held, weights, required), count)
+        reach_up, reach_down = (0.99 * spare[chosen] / total for spare in (up, down))
+        swept = self._swept(held)
+        for n in range(_TRIES):
+            bands = self._bands(held, weights, (reach_up[held.of], reach_down[held.of]))
+            if swept.any():
+                bands = Bands(*(np.where(swept, nothing, part) for nothing, part in zip((-np.inf, np.inf, 0.0, 0.0), bands, strict=True)))
+            left_up, left_down = (spare[chosen] - summed(held, part, count) for spare, part in ((up, bands.up), (down, bands.down)))
+            bad = ~((left_up > 0) & (left_down > 0))
+            if not bad.any():
+                break
+            reach_up[bad], reach_down[bad] = (reach * (0.5 if n < _TRIES - 2 else 0.0) for reach in (reach_up[bad], reach_down[bad]))
+        up[chosen], down[chosen] = left_up, left_down
+        self._write(held, bands)
+
+    def _bands(self, held: Held, weights: Weights, reach: tuple[Floats, Floats]) -> Bands:
+        """Triggers at these shares of the price, towards harm (up) and away from it (down); none where nothing ends there."""
+        width = np.abs(held.price)
+        ends = np.isfinite(weights.f)
+        to_harm, to_good = (np.clip(share, 0.0, 1.0) * width for share in reach)
+        to_good = np.where(ends, to_good, np.inf)
+        bought = held.size > 0
+        low, high = held.price - np.where(bought, to_harm, to_good), held.price + np.where(bought, to_good, to_harm)
+        edge = self._board.cap[held.channel] * _CAP / np.abs(held.size)
+        low, high = np.maximum(low, np.where(held.price < 0, -edge, -np.inf)), np.minimum(high, np.where(held.price > 0, edge, np.inf))
+        none = held.size == 0
+        return self._cost(held, weights, (np.where(none, -np.inf, low), np.where(none, np.inf, high)))
+
+    def _cost(self, held: Held, weights: Weights, ends: tuple[Floats, Floats]) -> Bands:
+        """What the pools lose on the way from `held.price` to the ends; towards an infinite one they lose nothing."""
+        low, high = ends
+        bought = held.size > 0
+        required = self._required(held)
+        lost = []
+        for end, a, b in ((np.where(bought, low, high), weights.a, weights.b), (np.where(bought, high, low), -weights.d, -weights.e)):
+            there = held._replace(price=np.where(np.isfinite(end), end, held.price))
+            lost.append(a * held.size * (held.price - there.price) + b * (self._required(there) - required))
+        return Bands(low, high, lost[0], lost[1])
+
+    def _deal_boxed(self, held: Held, ids: Ints, error: Floats, left: tuple[Bools, Floats, Floats]) -> None:
+        """Widest of some boxes, every price within a share of where it is, in which neither bound of the spare is used up."""
+        chosen, up, down = left
+        zones = self._weights(ids)
+        up[chosen], down[chosen] = self._boxed_left(held, ids, zones, np.zeros(len(ids)))
+        up[chosen] -= error
+        down[chosen] -= error
+        worths = worth(held, self._board)
+        slope = summed(held, worths[2], len(ids)) * np.maximum(np.maximum(zones.a, zones.d), np.maximum(zones.b, zones.e))
+        reach = np.clip(np.minimum(up[chosen], down[chosen]) / slope, 0.0, 0.5)
+        for n in range(_TRIES):
+            least = self._boxed_left(held, ids, zones, reach)
+            bad = ~((least[0] > 2 * error) & (least[1] > 2 * error))
+            if not bad.any():
+                break
+            reach[bad] *= 0.5 if n < _TRIES - 2 else 0.0
+        width = np.abs(held.price) * reach[held.of]
+        self._write(held, Bands(held.price - width, held.price + width, width, width))
+
+    def _boxed_left(self, held: Held, ids: Ints, zones: Weights, reach: Floats) -> tuple[Floats, Floats]:
+        """The least spare (up, down) of boxed pools while prices stay within `reach`."""
+        equity, required = between(held, self._board, reach[held.of])
+        sums = [summed(held, part, len(ids)) for part in (*equity, *required)]
+        still = self._pools.still[ids]
+        least, most = still + sums[0], still + sums[1]
+        return zones.a * least - zones.b * sums[3] - zones.c, zones.e * sums[2] - zones.d * most + zones.f
+
+    def _write(self, held: Held, bands: Bands) -> None:
+        positions, bounds = self._positions, self._positions.blocks
+        positions.low[held.slot], positions.high[held.slot], positions.ref[held.slot] = bands.low, bands.high, held.price
+        block, lane = held.slot // BLOCK, positions.lane_of(held.slot)
+        np.maximum.at(bounds.top, block, bands.low)
+        np.minimum.at(bounds.bottom, block, bands.high)
+        np.maximum.at(self._top, lane, bands.low)
+        np.minimum.at(self._bottom, lane, bands.high)
