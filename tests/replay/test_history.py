@@ -4,6 +4,7 @@ import os
 import random
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import msgspec
@@ -18,6 +19,7 @@ from streams.replay.rows import check_begin, rows_of
 from streams.replay.summary import changes, state_hash, summary
 from streams.stack.process import StackError
 from tests.replay.stories import BEGIN_MS, Cut, Log, change, generated, replayed, with_verdicts, write
+from tests.tables.facts import VENUE, balance, meta
 
 MIDDLE_MS = BEGIN_MS + 10_000
 
@@ -233,3 +235,31 @@ def test_coarser_steps_judge_the_same_history_less_often(recorded: Recording, hi
     assert coarse.told.outputs[topics.TRANSACTIONS] > 100
     assert {at % 100 for at, _ in coarse.told.verdicts.values()} <= {99, 0, 50}  # the end of a step, or a look of the timer
     assert {name for name, _ in coarse.told.verdicts} & {name for name, _ in history.told.verdicts}
+
+
+def test_half_a_frame_is_given_up_when_its_time_is_over(tmp_path: Path) -> None:
+    """Five seconds of simulated time after its first part, and not before."""
+    log = Log()
+    half = balance("2", meta(1, part=0, parts=2))
+    log.append(half.topic, half.user, half.value, BEGIN_MS)
+    for name, ms in (("early", 4_500), ("late", 6_000)):
+        found = replayed(write(log, tmp_path / name, Cut(to_ms=BEGIN_MS + ms)))
+        assert bool(found.told.outputs[topics.ANOMALIES]) == (name == "late")
+        assert bool(found.accounts.state_of(half.user.encode(), 0).accounts[VENUE].quarantines) == (name == "late")
+
+
+def test_a_recording_is_streamed(tmp_path: Path) -> None:
+    """Of twenty MB no more than a few lie in memory at a time."""
+    log, chance = Log(), random.Random(1)
+    for number in range(20_000):
+        log.append(topics.WALLET_DELTAS, f"live:{number % 50}", chance.randbytes(1_000), BEGIN_MS + number)
+    recording = write(log, tmp_path / "large")
+    log.places.clear()
+    tracemalloc.start()
+    try:
+        count = sum(1 for _ in recording.merged(recording.manifest.files))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert count == 20_000
+    assert peak < 6_000_000
