@@ -2,7 +2,6 @@
 
 import argparse
 import io
-import json
 import logging
 import os
 import sys
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from schemas.keys import BadKey, user_key
+from streams.bench.options import describe as describe_bench
 from streams.config import BadSetting, Config, load
 from streams.replay.options import describe as describe_recordings
 from streams.rules.options import describe as describe_rules
@@ -129,15 +129,9 @@ def _stdin() -> TextIO:
 
 
 def _bench(options: argparse.Namespace, _: Config) -> int:
-    from streams.bench.engine import SYSTEMS, Load, bench
+    from streams.bench.commands import run
 
-    load = Load(options.deltas, options.rate, options.seconds)
-    found = []
-    for figures in bench("", options.system or SYSTEMS, load, options.rounds):
-        print(f"{figures['system']} {figures['run']}: done", file=sys.stderr)
-        found.append(figures)
-    print(json.dumps({"bench": options.name, "runs": found}, indent=1))
-    return 0
+    return run(options)
 
 
 def _check(options: argparse.Namespace, config: Config) -> int:
@@ -205,17 +199,8 @@ def parser() -> argparse.ArgumentParser:
         add("record", _recorded, "a window of the topics into files"),
         add("replay", _recorded, "recorded topics through folds, prices and checks again, under simulated time, also under other rules"),
         add("verify", _recorded, "every verdict derived again from its stamp; exit 1 where one differs"))
-    _describe_bench(add("bench", _bench, "the engine alone and the full product on wallet deltas; JSON on stdout"))
+    describe_bench(add("bench", _bench, "speed, latency and memory, beside the peers; a line of JSON a run, and the README's figures of them"))
     return root
-
-
-def _describe_bench(bench: argparse.ArgumentParser) -> None:
-    bench.add_argument("name", choices=("engine",))
-    bench.add_argument("--system", action="append", choices=("engine", "product"), help="one of the two; none: both")
-    bench.add_argument("--deltas", type=int, default=200_000, help="to drain; 0: no drain")
-    bench.add_argument("--rate", type=int, default=1_000, help="a second, paced; 0: not paced")
-    bench.add_argument("--seconds", type=float, default=30.0, help="of a paced run, after 5 s of warm-up")
-    bench.add_argument("--rounds", type=int, default=1, help="of all runs, interleaved, each on a broker of its own")
 
 
 def main(words: Sequence[str] | None = None) -> int:

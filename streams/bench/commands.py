@@ -1,0 +1,43 @@
+"""What `marginstream bench` runs."""
+
+import argparse
+import json
+from collections.abc import Iterator
+
+from streams.bench import results
+from streams.bench.engine import Figures, Load, bench
+from streams.bench.systems import BARE, SYSTEMS
+from streams.stack.process import StackError
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints a line of JSON a run; 0."""
+    if options.name == "figures":
+        from streams.bench.figures import show
+
+        return show(write=options.write)
+    for figures in _runs(options):
+        row = results.stamped(figures)
+        print(json.dumps(row), flush=True)
+        if options.results:
+            results.append(options.results, row)
+    return 0
+
+
+def _runs(options: argparse.Namespace) -> Iterator[Figures]:
+    if options.name == "engine":
+        systems = options.system or [BARE, *SYSTEMS]
+        if wrong := set(systems) - {BARE, *SYSTEMS}:
+            raise StackError(f"system: expected one of {', '.join((BARE, *SYSTEMS))}, was {', '.join(sorted(wrong))}")
+        yield from bench(systems, Load(options.deltas, options.rate or (), options.seconds), options.rounds)
+        return
+    for _ in range(options.rounds):
+        for rate in options.rate or (1_000,):
+            if options.name == "mirrors":
+                from streams.bench.mirrors import mirrors
+
+                yield mirrors(rate, options.seconds)
+            else:
+                from streams.bench.ticks import ticks
+
+                yield ticks(rate, options.seconds)

@@ -1,0 +1,99 @@
+"""The README's figures, made of the committed results: medians with their spread, and what the machine did beside."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from statistics import median
+
+from streams.bench import results
+from streams.bench.results import FOLDER, ROOT, Row
+
+BEGIN, END = "<!-- figures: made by `marginstream bench figures --write` -->", "<!-- end of figures -->"
+NAMES = {"engine": "**marginstream, engine**", "product": "**marginstream, product**", "confluent": "loop on confluent-kafka (no promises)",
+         "aiokafka": "loop on aiokafka (no promises)", "streams-alos": "Kafka Streams, at least once",
+         "streams-eos": "Kafka Streams, exactly once", "bytewax": "Bytewax", "quix": "Quix Streams", "faust": "plain Faust",
+         "bare": "produce and consume, nothing between"}
+_WRONG = ("wrong_balances", "missing_outputs", "repeated_outputs")
+_ENGINE, _OF = FOLDER / "engine.jsonl", {"mirrors": FOLDER / "mirrors.jsonl", "ticks": FOLDER / "ticks.jsonl"}
+
+
+def text() -> str:
+    """All tables, as the README holds them between its marks."""
+    rows = list(results.rows(_ENGINE))
+    parts = [_drained([row for row in rows if row["run"] == "drain"]), _paced([row for row in rows if row["run"] == "pace"]),
+             _delays([row for path in _OF.values() for row in results.rows(path)])]
+    return "\n\n".join(part for part in parts if part)
+
+
+def show(*, write: bool) -> int:
+    """Prints the tables, or puts them into the README; 0."""
+    if not write:
+        print(text())
+        return 0
+    readme = ROOT / "README.md"
+    readme.write_text(replaced(readme.read_text(), text()))
+    return 0
+
+
+def replaced(page: str, tables: str) -> str:
+    """The page with other tables between its marks."""
+    return re.sub(f"({re.escape(BEGIN)}\n).*?({re.escape(END)})", lambda found: f"{found[1]}{tables}\n{found[2]}", page, flags=re.DOTALL)
+
+
+def _drained(rows: Sequence[Row]) -> str:
+    if not rows:
+        return ""
+    head = ["| system | runs | events/s: median (least to most) | beside exactly-once | CPU s per million events | RSS MiB | right |",
+            "|---|---|---|---|---|---|---|"]
+    speeds = {system: median(_numbers(found, "events_per_s")) for system, found in _by(rows, "system")}
+    beside = speeds.get("streams-eos")
+    for system, found in sorted(_by(rows, "system"), key=lambda pair: -speeds[pair[0]]):
+        share = f"{speeds[system] / beside:.2f} x" if beside else "-"
+        right = "yes" if not any(row[field] for row in found for field in _WRONG) else "no"
+        head.append(f"| {NAMES[system]} | {len(found)} | {_spread(found, 'events_per_s')} | {share} | {_spread(found, 'cpu_s_per_million')} "
+                    f"| {median(_numbers(found, 'rss_mib')):.0f} | {right} |")
+    return "\n".join([*head, "", _origin(rows)])
+
+
+def _paced(rows: Sequence[Row]) -> str:
+    head = ["| events/s | system | runs | p50 ms | p99 ms | most ms | cores |", "|---|---|---|---|---|---|---|"]
+    for rate, same in sorted(_by(rows, "rate"), key=lambda pair: int(pair[0])):
+        for system, found in sorted(_by(same, "system"), key=lambda pair: median(_numbers(pair[1], "p50_ms"))):
+            head.append(f"| {int(rate):,} | {NAMES[system]} | {len(found)} | {_spread(found, 'p50_ms')} | {_spread(found, 'p99_ms')} "
+                        f"| {max(_numbers(found, 'max_ms')):,.0f} | {median(_numbers(found, 'cores')):.2f} |")
+    return "\n".join([*head, "", _origin(rows)]) if rows else ""
+
+
+def _delays(rows: Sequence[Row]) -> str:
+    head = ["| from the intended send time | a second | runs | p50 ms | p99 ms | most ms |", "|---|---|---|---|---|---|"]
+    each = [{**row, **part, "to": to} for row in rows for to, part in dict(row["to"]).items()]  # type: ignore[call-overload]
+    for to, same in _by(each, "to"):
+        for rate, found in sorted(_by(same, "rate"), key=lambda pair: int(pair[0])):
+            head.append(f"| {to} | {int(rate):,} | {len(found)} | {_spread(found, 'p50_ms')} | {_spread(found, 'p99_ms')} "
+                        f"| {max(_numbers(found, 'max_ms')):,.0f} |")
+    return "\n".join([*head, "", _origin(rows)]) if rows else ""
+
+
+def _origin(rows: Sequence[Row]) -> str:
+    """Where, when and of what these rows are."""
+    machines, commits, days = (", ".join(sorted({str(row[field])[:most] for row in rows})) for field, most in
+                               (("machine", 80), ("commit", 8), ("at", 10)))
+    other = sorted(_numbers(rows, "other_cores"))
+    return (f"{len(rows)} runs on {machines}, {days}, commit {commits}. Other work on the machine took {other[0]:.1f} to {other[-1]:.1f} "
+            f"cores meanwhile (median {median(other):.1f}).")
+
+
+def _by(rows: Iterable[Row], field: str) -> Iterator[tuple[str, list[Row]]]:
+    found: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[str(row[field])].append(row)
+    yield from found.items()
+
+
+def _numbers(rows: Iterable[Row], field: str) -> list[float]:
+    return [float(str(row[field])) for row in rows]
+
+
+def _spread(rows: Sequence[Row], field: str) -> str:
+    numbers = sorted(_numbers(rows, field))
+    return f"{median(numbers):,.0f} ({numbers[0]:,.0f} to {numbers[-1]:,.0f})"

@@ -1,0 +1,25 @@
+"""Options of `marginstream bench`: apart, so that the other commands start fast."""
+
+import argparse
+from pathlib import Path
+
+
+def describe(bench: argparse.ArgumentParser) -> None:
+    """Adds them."""
+    names = bench.add_subparsers(dest="name", required=True, metavar="NAME")
+    engine = names.add_parser("engine", help="wallet deltas through the engine, the product and the peers")
+    engine.add_argument("--system", action="append", help="one of them, again for more; none: all")
+    engine.add_argument("--deltas", type=int, default=200_000, help="to drain; 0: no drain")
+    engine.add_argument("--rate", action="append", type=int, help="a second, paced, for latency; none: no paced runs")
+    engine.add_argument("--seconds", type=float, default=20.0, help="of a paced run, after 5 s of warm-up")
+    mirrors = names.add_parser("mirrors", help="latency from a delta to the Postgres row and the Redis key")
+    mirrors.add_argument("--rate", action="append", type=int, help="a second; none: 1000")
+    mirrors.add_argument("--seconds", type=float, default=20.0)
+    ticks = names.add_parser("ticks", help="latency from a price tick to the verdict that rests on it")
+    ticks.add_argument("--rate", action="append", type=int, help="ticks a second; none: 1000")
+    ticks.add_argument("--seconds", type=float, default=20.0)
+    for one in (engine, mirrors, ticks):
+        one.add_argument("--rounds", type=int, default=1, help="of all runs, interleaved")
+        one.add_argument("--results", type=Path, help="lines of JSON are appended to this file, too")
+    figures = names.add_parser("figures", help="the README's tables from the committed results")
+    figures.add_argument("--write", action="store_true", help="into the README; else they are printed")
