@@ -10,9 +10,10 @@ FAULTS ?= 30
 FACTS ?= 100000
 BROKERS ?= 1
 WITHOUT ?=
+ACCOUNTS ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down status test lint types unit chaos lock proto compose clean clean-data
+.PHONY: help setup run up down status test lint types unit chaos oracle lock proto compose clean clean-data
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -53,6 +54,9 @@ unit: $(READY) ## pytest, with real Kafka, Redis and Postgres
 
 chaos: $(READY) ## a chaos campaign: SEED=1 SEEDS=1 FAULTS=30 BROKERS=1; WITHOUT=fences, claim or outbox must fail
 	@$(BIN)/python -m tests.chaos.campaign --seed $(SEED) --seeds $(SEEDS) --faults $(FAULTS) --facts $(FACTS) --brokers $(BROKERS) --without "$(WITHOUT)"
+
+oracle: $(READY) ## the risk law against its oracle on random accounts of every model: SEED=1 ACCOUNTS=100000
+	@$(BIN)/python -m tests.agents.oracle_campaign --seed $(SEED) --accounts $(ACCOUNTS)
 
 proto: $(READY) ## generate schemas/*_pb2.py
 	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. schemas/user_data.proto schemas/engine.proto

@@ -77,8 +77,9 @@ def _currency(model: str, balances: Mapping[str, Decimal]) -> str:
 
 
 def _weights(top: Json) -> dict[str, Decimal]:
-    found = {asset: fields.number(value, f"collateral_weights.{asset}") for asset, value in fields.mapping(top, "collateral_weights").items()}
-    for asset, weight in found.items():
+    found = {}
+    for asset, value in fields.mapping(top, "collateral_weights").items():
+        found[asset] = weight = fields.number(value, f"collateral_weights.{asset}")
         if not 0 <= weight <= 1:
             raise BadInput(f"collateral_weights.{asset}: expected 0 to 1, was {weight}")
     return found

@@ -30,7 +30,7 @@ class Exchange:
         """Figures of the book; `refused` where the venue would not carry it."""
         legs, refused = legs_of(book, market, self._model)
         orders = order_margin(book, legs, market, self._model) if book.orders else {}
-        legs, pools = pools_of(book, legs, orders, (market, self._model))
+        legs, pools = pools_of(book, legs, orders, market, self._model)
         wallet, equity, initial, required, free, pnl = ZERO, ZERO, ZERO, ZERO, ZERO, ZERO
         rates = {}
         for pool in pools:
@@ -47,28 +47,30 @@ class Exchange:
 
     def prices(self, leg: Leg, evaluation: Evaluation, thresholds: Thresholds) -> Prices:
         """Where the pool's requirement reaches its equity as this instrument alone moves; both legs of a hedge share them."""
-        pool = next(pool for pool in evaluation.pools if pool.name == leg.pool)
-        moving = [found for found in evaluation.legs if found.pool == leg.pool and found.rule.name == leg.rule.name]
         if not leg.conversion:  # its asset's rate is missing: nothing is known of the pool
             return Prices(None, None, None)
+        pool = next(pool for pool in evaluation.pools if pool.name == leg.pool)
+        moving = [found for found in evaluation.legs if found.pool == leg.pool and found.rule.name == leg.rule.name]
+        slack, bare = self._slacks(pool, leg, moving)
         inverse = is_inverse(leg.rule)
         x = ONE / leg.price if inverse else leg.price
+        below, above = roots(slack, x, pool.equity - pool.requirement > -TINY)
+        gone = next((root for root in roots(bare, x, pool.equity >= 0) if root), None)
+        return Prices(_flipped(above), _flipped(below), _flipped(gone)) if inverse else Prices(below, above, gone)
+
+    def _slacks(self, pool: Pool, leg: Leg, moving: list[Leg]) -> tuple[Slack, Slack]:
+        """What is between the pool and its requirement, and between it and nothing, as the instrument moves; in the leg's asset."""
         balance, rest, weight = _equity(pool, leg)
-        lines, still = [], ZERO
+        others = (pool.requirement - sum((found.requirement * found.conversion for found in moving), ZERO)) / leg.conversion
+        lines = []
         for group in _groups(moving):
             line, constant = self._line(group)
             lines.append(line)
-            still += constant
-        balance -= sum((line.slope for line in lines), ZERO) * x
-        others = (pool.requirement - sum((found.requirement * found.conversion for found in moving), ZERO)) / leg.conversion
-        healthy = pool.equity - pool.requirement > -TINY
-        below, above = roots(Slack(rest - others - still, balance, lines, weight), x, healthy)
+            others += constant
+        balance -= sum((line.slope for line in lines), ZERO) * (ONE / leg.price if is_inverse(leg.rule) else leg.price)
         fee = leg.rule.taker_fee if basis_of(leg, policies_of(leg.rule, self._model)).fee == CLOSING else ZERO
         bare = [Line(line.slope, ZERO, fixed=fee * line.size) for line in lines]
-        gone = next((root for root in roots(Slack(rest, balance, bare, weight), x, pool.equity >= 0) if root), None)
-        if inverse:
-            below, above, gone = _flipped(above), _flipped(below), _flipped(gone)
-        return Prices(below, above, gone)
+        return Slack(rest - others, balance, lines, weight), Slack(rest, balance, bare, weight)
 
     def plan(self, evaluation: Evaluation, thresholds: Thresholds) -> tuple[Close, ...]:
         """Per breached pool the reductions that bring it to `release`, the largest requirement first.

@@ -1,4 +1,4 @@
-"""Initial margin of open orders: what max(|position + bids|, |position - asks|) takes above the position itself (dev.binance.vision/t/17078)."""
+"""Initial margin of open orders: what max(|position + bids|, |position - asks|) takes above the position (dev.binance.vision/t/17078)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from agents.risk.policies import Model, settle_of
 from agents.risk.rules import Instrument
 from agents.risk.valued import leverage_of, unit_at
 from schemas.money import ZERO
-from tables.rows import Order
+from tables.rows import Order, Position
 
 SIDES = ("BOTH", "LONG", "SHORT")
 
@@ -21,16 +21,18 @@ def order_margin(book: Book, legs: Sequence[Leg], market: Market, model: Model) 
     found: dict[str, Decimal] = {}
     for name in sorted({order.instrument for order in book.orders}):
         rule, price = market.instrument(name), market.price(name, "mark")
-        if rule is None or price is None:
-            continue
-        own = [leg for leg in legs if leg.rule.name == name]
-        orders = [order for order in book.orders if order.instrument == name and not order.reduce_only]
-        position = own[0].position if own else next((held for held in book.positions.values() if held.instrument == name), None)
-        taken = sum((_beside(side, own, orders, (rule, price)) for side in SIDES), ZERO) / leverage_of(position, name, book)
-        if taken:
+        if rule is not None and price is not None:
+            orders = [order for order in book.orders if order.instrument == name and not order.reduce_only]
+            own = [leg for leg in legs if leg.rule.name == name]
+            taken = sum((_beside(side, own, orders, (rule, price)) for side in SIDES), ZERO)
             asset = settle_of(rule, model, book.currency)
-            found[asset] = found.get(asset, ZERO) + taken
-    return found
+            found[asset] = found.get(asset, ZERO) + taken / leverage_of(_held(name, book), name, book)
+    return {asset: taken for asset, taken in found.items() if taken}
+
+
+def _held(name: str, book: Book) -> Position | None:
+    """A position of the instrument, of any side: a venue knows one leverage of it."""
+    return next((position for key, position in sorted(book.positions.items()) if position.instrument == name), None)
 
 
 def _beside(side: str, legs: Sequence[Leg], orders: Sequence[Order], at: tuple[Instrument, Decimal]) -> Decimal:

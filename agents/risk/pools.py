@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from agents.risk.law import Book, Collateral, Leg, Pool
@@ -14,35 +14,41 @@ CROSS, ISOLATED = "cross", "isolated"
 WHOLE = "cross:"  # name of a weighted pool
 
 
-def pools_of(book: Book, legs: Sequence[Leg], orders: Mapping[str, Decimal], around: tuple[Market, Model]) -> tuple[list[Leg], list[Pool]]:
-    """(legs, pools); the legs know the pool they stand in and the rate to the account's currency."""
-    market, model = around
+def pools_of(book: Book, legs: Sequence[Leg], orders: Mapping[str, Decimal], market: Market, model: Model) -> tuple[list[Leg], list[Pool]]:
+    """(legs, pools); the legs know the pool they stand in and, in a weighted one, the rate to the account's currency."""
     needed = {leg.asset for leg in legs}
-    names = sorted({*book.balances, *orders, *needed, book.currency})
-    rates = {asset: _rate(asset, book, market, needed=asset in needed) for asset in names}
-    crossed: dict[str, list[Leg]] = {asset: [] for asset in names}
+    assets = sorted({*book.balances, *orders, *needed, book.currency})
+    wallets = dict.fromkeys(assets, ZERO) | dict(book.balances)
+    rates = {asset: _rate(asset, book, market, needed=asset in needed) for asset in assets}
+    crossed, isolated = _parted(legs, wallets)
+    for group in isolated.values():
+        wallets[group[0].asset] -= _isolated_wallet(group)
+    if model.pooling == WEIGHTED:
+        whole = _weighted(book, (wallets, rates), crossed, orders)
+        return [leg._replace(pool=WHOLE, conversion=rates[leg.asset] or ZERO) for leg in legs], [whole]
+    pools = [_pool((f"{WHOLE}{asset}", asset, None), wallets[asset], crossed[asset], (rate, model), orders.get(asset, ZERO))
+             for asset, rate in rates.items() if rate is not None]
+    return list(legs), pools + [_isolated_pool(group, rates[group[0].asset], model) for group in isolated.values()]
+
+
+def _isolated_pool(legs: Sequence[Leg], rate: Decimal | None, model: Model) -> Pool:
+    return _pool((legs[0].pool, legs[0].asset, legs[0].key), _isolated_wallet(legs), legs, (rate or ZERO, model))
+
+
+def _parted(legs: Sequence[Leg], assets: Iterable[str]) -> tuple[dict[str, list[Leg]], dict[str, list[Leg]]]:
+    """Cross legs by asset, isolated ones by pool."""
+    crossed: dict[str, list[Leg]] = {asset: [] for asset in assets}
     isolated: dict[str, list[Leg]] = {}
-    wallets = {asset: book.balances.get(asset, ZERO) for asset in names}
     for leg in legs:
         if leg.position.margin_mode == ISOLATED:
             isolated.setdefault(leg.pool, []).append(leg)
-            wallets[leg.asset] -= leg.position.isolated_wallet or ZERO
         else:
             crossed[leg.asset].append(leg)
-    pools = []
-    if model.pooling == WEIGHTED:
-        pools.append(_weighted(book, (wallets, rates), crossed, orders))
-        legs = [leg._replace(pool=WHOLE, conversion=rates[leg.asset] or ZERO) for leg in legs]
-    else:
-        for asset in names:
-            rate = rates[asset]
-            if rate is not None:
-                pools.append(_pool((f"{WHOLE}{asset}", asset, None), wallets[asset], crossed[asset], (rate, model), orders.get(asset, ZERO)))
-    for name, group in isolated.items():
-        asset = group[0].asset
-        wallet = sum((leg.position.isolated_wallet or ZERO for leg in group), ZERO)
-        pools.append(_pool((name, asset, group[0].key), wallet, group, (rates[asset] or ZERO, model)))
-    return list(legs), pools
+    return crossed, isolated
+
+
+def _isolated_wallet(legs: Sequence[Leg]) -> Decimal:
+    return sum((leg.position.isolated_wallet or ZERO for leg in legs), ZERO)
 
 
 def _pool(
