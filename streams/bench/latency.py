@@ -38,7 +38,7 @@ def pace(run: Run, paced: tuple[int, float], broker: int) -> dict[str, object]:
     with run.worker() as worker:
         wake(run, consumer)
         with sending(run, rate, count) as sender:
-            came, samples = _collect(run, consumer, count, (rate, worker, broker, sender.pid))
+            came, samples = collect(run, consumer, count, (rate, worker, broker, sender.pid))
         rss = rss_mib(worker) if worker else 0
     consumer.close()
     late = [(at_us - one.sent_us) / 1000 for at_us, one in came if one.seq > rate * _WARM_S]
@@ -65,7 +65,8 @@ def sending(run: Run, rate: int, count: int) -> Iterator[Running]:
         yield running
 
 
-def _collect(run: Run, consumer: Consumer, count: int, measured: tuple[int, int, int, int]) -> tuple[list[tuple[int, Told]], list[Sample]]:
+def collect(run: Run, consumer: Consumer, count: int, measured: tuple[int, int, int, int]) -> tuple[list[tuple[int, Told]], list[Sample]]:
+    """(when it came in microseconds, output) each, and a look after the warm-up and one near the end; `measured` names rate and processes."""
     rate, worker, broker, sender = measured
     found: list[tuple[int, bytes]] = []
     samples: list[Sample] = []
