@@ -1,5 +1,6 @@
 """What lay on the topics when a partition was taken over: until it is folded nobody there is judged, a deposit may be behind the fill."""
 
+from aiokafka.errors import IllegalStateError
 from faust.types import TP
 
 from streams.engine.ledger import Ledger
@@ -34,7 +35,11 @@ class Backlog:
         """Partitions that are through since the last call."""
         found = []
         for number, ends in list(self._ends.items()):
-            if await self._through(number, ends, now_ms) and self._ends.get(number) is ends:  # not taken over anew meanwhile
+            try:
+                through = await self._through(number, ends, now_ms)
+            except (AssertionError, IllegalStateError):  # aiokafka's words for "not assigned": a rebalance has begun
+                break
+            if through and self._ends.get(number) is ends:  # not taken over anew meanwhile
                 self.drop(number)
                 found.append(number)
         return found

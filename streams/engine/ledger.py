@@ -56,7 +56,7 @@ class Ledger(Table[bytes, bytes]):
         self.folded = self.skipped = self.stale_rows = self.refused = 0
         self.fold_s = self.recovery_s = self.recovery_began = 0.0
         self.frozen = True  # between a revoke and the end of the recovery after it
-        self.turn = 0  # how often partitions were claimed
+        self.rebalance = 0  # the one whose partitions were claimed last
         super().__init__(app, name=plan.name, key_type=bytes, value_type=bytes, recovery_buffer_size=2, partitions=plan.partitions,
                          extra_topic_configs=dict(plan.changelog_configs))
         app.tables.add(self)
@@ -144,6 +144,8 @@ class Ledger(Table[bytes, bytes]):
         row = part.rows.get(key)
         if isinstance(row, bytes):
             row = part.rows[key] = self.codec.decode(row)
+            if part.recovered:  # what the owner before had not delivered was sent again by then
+                row.outbox = []
         return row
 
     def _born(self, part: Partition, key: bytes) -> Row:

@@ -32,7 +32,7 @@ AGAIN = (IllegalStateError, Overtaken)  # what a recovery meets when the next re
 async def claim(ledger: "Ledger") -> None:
     """Give up partitions that went elsewhere; write a claim as the first record in each new one."""
     topic = ledger.changelog_topic_name
-    ledger.frozen, ledger.turn = True, ledger.turn + 1
+    ledger.frozen, ledger.rebalance = True, ledger.app.rebalancing_count
     owned = {tp.partition for tp in ledger.app.assignor.assigned_actives() if tp.topic == topic}
     for number in set(ledger.parts) - owned:
         del ledger.parts[number]
@@ -71,19 +71,19 @@ async def resume(ledger: "Ledger") -> None:
 
     Raises `Overtaken` where the next rebalance began, `NotRead` where recovery ended too early.
     """
-    turn, fresh = ledger.turn, _read(ledger)
+    rebalance, fresh = ledger.rebalance, _read(ledger)
     committed = await ledger.app.consumer._thread.committed()
     known = {tp: at for tp, at in committed.items() if at is not None and tp.topic in ledger.sources and tp.partition in fresh}
     starts = await find_losses(ledger, known)
     outputs: dict[tuple[str, int], Records] = defaultdict(list)
     for number, part in fresh.items():
-        _still(ledger, turn)
+        _still(ledger, rebalance)
         part.position = [starts.get(TP(name, number), committed.get(TP(name, number))) for name in ledger.sources]
         await _bury_ghosts(ledger, number, part)
         ledger.stale_rows += len(part.stale)
         _send_again(ledger, number, part, outputs)
     await ledger.writer.send_outputs(outputs)
-    _still(ledger, turn)
+    _still(ledger, rebalance)
     for number, part in fresh.items():
         part.unsent, part.stale, part.recovered = set(), set(), True
         ledger.on_owned(number)
@@ -100,6 +100,7 @@ def _read(ledger: "Ledger") -> dict[int, Partition]:
     """
     fresh = {number: part for number, part in ledger.parts.items() if not part.recovered}
     unread = [number for number, part in fresh.items() if not 0 <= part.epoch <= part.claim]
+    _still(ledger, ledger.rebalance)
     if unread and ledger.app.consumer_generation_id != ledger.app.tables.recovery._generation_id:
         raise Overtaken
     if unread:
@@ -107,8 +108,9 @@ def _read(ledger: "Ledger") -> dict[int, Partition]:
     return fresh
 
 
-def _still(ledger: "Ledger", turn: int) -> None:
-    if ledger.turn != turn:
+def _still(ledger: "Ledger", rebalance: int) -> None:
+    """Raises `Overtaken` where another one began."""
+    if ledger.app.rebalancing_count != rebalance:
         raise Overtaken
 
 

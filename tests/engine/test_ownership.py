@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from faust.types import TP
 
+from schemas import engine_pb2 as pb
 from streams.engine.ledger import Ledger
 from streams.engine.ownership import LogTooShort, NotRead, Overtaken, claim, find_losses, resume
-from streams.engine.rows import CLAIM
+from streams.engine.rows import CLAIM, SENT
 from tests.engine.records import Record, row
 from tests.engine.test_writer import CHANGELOG, FakeProducer, fold, wallet
 
@@ -56,7 +57,7 @@ async def test_a_partition_is_kept_over_a_rebalance_only_where_nobody_else_wrote
     found = wallet(producer)
     found.app.assignor = SimpleNamespace(assigned_actives=lambda: {TP(CHANGELOG, 0)})
     found.app.tables = SimpleNamespace(recovery=SimpleNamespace(revoke=lambda tp: None))
-    found.turn, found.on_lost, found.recovery_began = 0, (lambda number: None), 0.0
+    found.on_lost, found.recovery_began, found.app.rebalancing_count = (lambda number: None), 0.0, 1
     fold(found, Record(0, b"a", b"5"))
     await found.flush()
     before = found.parts[0]
@@ -83,7 +84,7 @@ class Recovering:
         self.ledger.app.assignor = SimpleNamespace(assigned_actives=lambda: {TP(CHANGELOG, 0)})
         self.ledger.app.tables = SimpleNamespace(recovery=SimpleNamespace(revoke=lambda tp: None, _generation_id=1))
         self.ledger.app.consumer_generation_id = 2  # the members' next generation, of which recovery does not know yet
-        self.ledger.turn = 0
+        self.ledger.app.rebalancing_count = 1
         self.ledger.on_lost, self.ledger.on_owned = (lambda number: None), self.owned.append
         self.ledger.parts, self.ledger.recovery_began, self.ledger.recovery_s = {}, 0.0, 0.0
         self.producer.logs[CHANGELOG, 0] += [(CLAIM, b""), (b"a", row(1, b"a", 0, b"5").value)]
@@ -95,6 +96,10 @@ class Recovering:
 
     async def _log_starts(self, tps: dict[TP, int]) -> dict[TP, int]:
         return dict.fromkeys(tps, 0)
+
+    async def rebalance(self) -> None:
+        self.ledger.app.rebalancing_count += 1
+        await claim(self.ledger)
 
     def replay(self, count: int) -> None:
         """What recovery reads of the changelog, up to `count`."""
@@ -126,11 +131,21 @@ async def test_a_recovery_of_this_generation_that_read_too_little_stops_the_work
     assert found.ledger.frozen
 
 
+async def test_a_recovery_that_a_revocation_cut_short_is_the_next_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Recovering(monkeypatch)
+    found.ledger.app.consumer_generation_id = 1
+    await claim(found.ledger)
+    found.replay(2)
+    found.ledger.app.rebalancing_count += 1
+    with pytest.raises(Overtaken):
+        await resume(found.ledger)
+
+
 async def test_a_rebalance_during_the_resumption_leaves_it_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     found = Recovering(monkeypatch)
     await claim(found.ledger)
     found.replay(3)
-    found.during.append(claim(found.ledger))
+    found.during.append(found.rebalance())
     with pytest.raises(Overtaken):
         await resume(found.ledger)
     assert (found.owned, found.ledger.parts[0].recovered, found.ledger.frozen) == ([], False, True)
@@ -138,3 +153,17 @@ async def test_a_rebalance_during_the_resumption_leaves_it_to_the_next(monkeypat
     found.replay(4)
     await resume(found.ledger)
     assert (found.owned, found.ledger.frozen) == ([0], False)
+
+
+@pytest.mark.parametrize("acknowledged", [False, True])
+async def test_what_the_owner_before_delivered_is_not_sent_again(monkeypatch: pytest.MonkeyPatch, *, acknowledged: bool) -> None:
+    found = Recovering(monkeypatch)
+    log = found.producer.logs[CHANGELOG, 0]
+    said = pb.LedgerRow(epoch=0, state=b"5", positions=[1], outbox=[pb.Outgoing(topic="out", value=b"said")])
+    log[1:] = [(b"a", said.SerializeToString()), *([(SENT, bytes(8))] if acknowledged else [])]
+    await claim(found.ledger)
+    found.replay(len(log))
+    await resume(found.ledger)
+    fold(found.ledger, Record(7, b"a", b"1"))
+    await found.ledger.flush()
+    assert [value for _, value in found.producer.logs["out", 0]] == ([b"7"] if acknowledged else [b"said", b"7"])

@@ -1,6 +1,7 @@
 """After a takeover nobody is judged before what lay on the topics is folded."""
 
 import pytest
+from aiokafka.errors import IllegalStateError
 from faust.types import TP
 
 from schemas import names
@@ -93,3 +94,17 @@ async def test_partitions_held_before_are_judged_meanwhile(desk: Desk) -> None:
     desk.move("1.0", "1.0001")
     desk.check()
     assert desk.checks.counts["price"] == 1  # not two
+
+
+@pytest.mark.parametrize("error", [AssertionError("Partition is not assigned"), IllegalStateError("no current assignment")])
+async def test_a_rebalance_meanwhile_stops_nobody(desk: Desk, error: Exception) -> None:
+    def highwater(tp: TP) -> int:
+        raise error
+
+    consumer = desk.accounts.app.consumer
+    told, consumer.highwater = consumer.highwater, highwater
+    assert await desk.checks.backlog.ended(0) == []
+    consumer.highwater = told
+    fold_to(desk, 10)
+    await desk.fill()
+    assert desk.checks.ready
