@@ -145,7 +145,7 @@ class Ledger(Table[bytes, bytes]):
         if isinstance(row, bytes):
             row = part.rows[key] = self.codec.decode(row)
             if part.recovered:  # what the owner before had not delivered was sent again by then
-                row.outbox = []
+                row.outbox = ()
         return row
 
     def _born(self, part: Partition, key: bytes) -> Row:
