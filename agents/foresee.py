@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from agents.book import book_of, thresholds_for
+from agents.book import book_of, thresholds_for, weights_of
 from agents.risk import ladder
 from agents.risk.law import NoLaw
 from agents.risk.laws import law_of
 from agents.risk.market import market_of
 from agents.risk.reach import changed, may_rest_on
 from agents.risk.rules import Rules, rules_with
-from agents.risk.world import Control, Marks, World
+from agents.risk.world import Control, Mark, Marks, World
 from schemas import engine_pb2 as pb
 from tables.rows import LIQUIDATION, NORMAL, UNKNOWN, Account, User
 
@@ -62,8 +62,7 @@ def foresee(users: Iterable[User], marks: Marks, rules: tuple[Rules, Rules], now
     """
     before, after = rules
     ids = changed(before, now_ms, after, now_ms)
-    fresh = {name: mark._replace(append_ms=now_ms, jumping=False) for name, mark in marks.items()}
-    worlds = [World(now_ms, fresh, found, Control()) for found in rules]
+    worlds = [World(now_ms, fresh(marks, now_ms), found, Control()) for found in rules]
     found = []
     for user in users:
         for name, account in sorted(user.accounts.items()):
@@ -71,6 +70,11 @@ def foresee(users: Iterable[User], marks: Marks, rules: tuple[Rules, Rules], now
                 old, new = (_judge(user, account, world) for world in worlds)
                 found.append(Foreseen(user.user_id, name, old, new))
     return sorted(found, key=lambda one: (one.user, one.account))
+
+
+def fresh(marks: Marks, now_ms: int) -> dict[str, Mark]:
+    """The last known marks as if they had just come and no jump waited."""
+    return {name: mark._replace(append_ms=now_ms, jumping=False) for name, mark in marks.items()}
 
 
 def moved(found: Sequence[Foreseen]) -> list[Foreseen]:
@@ -85,7 +89,7 @@ def _judge(user: User, account: Account, world: World) -> Judged:
         law = law_of(account.model)
     except NoLaw as error:
         return Judged(UNKNOWN, reasons=(str(error),))
-    evaluation = law.evaluate(book_of(user, account, group, None), market, thresholds)
+    evaluation = law.evaluate(book_of(user, account, group, None, weights_of(account, world.rules, world.now_ms)), market, thresholds)
     worst = ladder.worst_pool(evaluation, thresholds)
     ratio = worst.ratio if worst else None
     reasons = tuple(sorted({*market.unknown, *([evaluation.refused] if evaluation.refused else [])}))

@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import json
 import logging
 import os
 import sys
@@ -121,6 +122,14 @@ def _rules(options: argparse.Namespace, config: Config) -> int:
     return run(options, located(config), _stdin())
 
 
+def _stress(options: argparse.Namespace, config: Config) -> int:
+    from streams.stack.stress import stress_lines, stress_live
+
+    shocks, first = options.shock or ["all=-0.3:0.3:0.05"], max(0, options.first)
+    print(json.dumps(stress_live(config, shocks, first) if options.live else stress_lines(_stdin(), shocks, first), indent=1))
+    return 0
+
+
 def _stdin() -> TextIO:
     """Standard input in UTF-8 wherever we run; bytes that are none stay to be refused by line, a closed one is empty."""
     if isinstance(sys.stdin, io.TextIOWrapper):
@@ -194,6 +203,10 @@ def parser() -> argparse.ArgumentParser:
     evaluate = add("evaluate", _evaluate, "one account as JSON from stdin, its margin as JSON")
     evaluate.add_argument("--lines", action="store_true", help="JSON lines in and out")
     describe_rules(add("rules", _rules, "rules as data: list, show, apply a file (shown first, refused where it liquidates), publish"))
+    stress = add("stress", _stress, "price shocks over accounts as JSON lines from stdin (as evaluate reads them), or over the live book")
+    stress.add_argument("--shock", action="append", metavar="SYMBOL=SHARE,...", help="BTCUSDT=-0.1,all=-0.05; one range: all=-0.3:0.3:0.05")
+    stress.add_argument("--live", action="store_true", help="over what the running workers hold")
+    stress.add_argument("--first", type=int, default=20, help="how many of those who go first are named")
     add("check", _check, "consistency of row, Redis, Postgres and ledger; exit 1 on a difference").add_argument("user", nargs="?")
     describe_recordings(
         add("record", _recorded, "a window of the topics into files"),

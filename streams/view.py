@@ -7,6 +7,7 @@ from typing import Any
 
 from faust.types import TP
 
+from agents.risk.world import World
 from schemas.keys import partition_of, user_parts
 from streams.checks import Checks
 from streams.config import Config
@@ -67,6 +68,10 @@ class View:
         if number in self.accounts.parts:
             return None
         return str(self.app.assignor._tps_url[TP(self.accounts.changelog_topic_name, number)]).rstrip("/")
+
+    def world(self) -> World:
+        """What a check would be made with now."""
+        return self.checks.room.prices.world({})
 
     def peers(self) -> list[str]:
         """Base URLs of all other workers."""

@@ -35,6 +35,11 @@ class Market:
         self.unknown: set[str] = set()
         self.notes: set[str] = set()
 
+    def moved(self, factor: Callable[[str], Decimal]) -> Market:
+        """The same market with every price times its instrument's factor; given rates stay, nothing is used or unknown yet."""
+        marks = {name: _times(mark, factor(name)) for name, mark in self._marks.items()}
+        return Market(marks, self._instruments, self._pairs, self._rates, self._freshness)
+
     def instrument(self, name: str) -> Instrument | None:
         """The rule that holds; a missing one is a reason for unknown."""
         found = self._instruments(name)
@@ -110,6 +115,11 @@ class Market:
             return self.price(name, "ask" if buying else "bid")
         price = self.price(self._pairs[venue, target, source], "bid" if buying else "ask")
         return ONE / price if price else None
+
+
+def _times(found: Mark, factor: Decimal) -> Mark:
+    prices = (None if price is None else price * factor for price in (found.bid, found.ask, found.last, found.mark))
+    return Mark(found.instrument, *prices, found.offset, found.append_ms, found.jumping)
 
 
 def _side(mark: Mark, field: str) -> Decimal | None:

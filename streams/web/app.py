@@ -9,6 +9,7 @@ from aiohttp.typedefs import Handler, Middleware
 from streams.ops.health import Runner, application, refusal, serve
 from streams.web.inspection import Inspection, Refused
 from streams.web.peers import Peers, Unreachable
+from streams.web.stress import STRESS_TIMEOUT_S, StressPage
 from streams.web.view import WorkerView
 
 # Readable without the token: what probes and scrapers ask, and sums that name no user.
@@ -18,13 +19,15 @@ _OPEN = {"/health", "/healthz", "/readyz", "/metrics", "/api/market/portfolio/st
 async def start(state: WorkerView, host: str, port: int, token: str) -> Runner:
     """Serves `state`; port 0 is any free one, an empty token asks for none. Raises OSError where the port is taken."""
     app = application(state.worker_name, state.ready, [_authorised(token), _say_refusals])
-    peers = Peers(token)
+    peers, patient = Peers(token), Peers(token, STRESS_TIMEOUT_S)
 
     async def close_peers(_: web.Application) -> AsyncIterator[None]:
         yield
         await peers.close()
+        await patient.close()
 
     app.cleanup_ctx.append(close_peers)
+    app.add_routes(StressPage(state, patient).routes())  # before the tables: it is none
     app.add_routes(Inspection(state, peers).routes())
     return await serve(app, host, port)
 

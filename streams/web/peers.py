@@ -24,9 +24,10 @@ class Answer(NamedTuple):
 class Peers:
     """The other workers, over one session."""
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, timeout_s: float = _TIMEOUT_S) -> None:
         headers = {HOP: "1"} | ({"Authorization": f"Bearer {token}"} if token else {})
-        self._session = ClientSession(timeout=ClientTimeout(total=_TIMEOUT_S), headers=headers)
+        self._timeout_s = timeout_s
+        self._session = ClientSession(timeout=ClientTimeout(total=timeout_s), headers=headers)
 
     async def ask(self, base: str, *path: str, **query: str) -> Answer:
         """GETs a path, given in segments, of the worker at `base`; raises `Unreachable`."""
@@ -36,7 +37,7 @@ class Peers:
             async with self._session.get(url.update_query(query), allow_redirects=False) as response:
                 body = orjson.loads(await response.read())
         except (ClientError, TimeoutError, orjson.JSONDecodeError) as error:
-            raise Unreachable(f"worker at {base}: expected an answer in JSON within {_TIMEOUT_S:g} s, was {type(error).__name__}") from None
+            raise Unreachable(f"worker at {base}: expected an answer in JSON within {self._timeout_s:g} s, was {type(error).__name__}") from None
         if not isinstance(body, dict):
             raise Unreachable(f"worker at {base}: expected a JSON object, was {type(body).__name__}")
         return Answer(response.status, body)

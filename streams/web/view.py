@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from agents.risk.world import World
 from tables.rows import Orders, User
 
 Figures = dict[str, dict[str, int]]  # figure -> kind -> count, as {"users": {"live": 12}}: summed over the workers
@@ -35,6 +36,9 @@ class WorkerView(Protocol):
 
     def owner(self, user_id: str) -> str | None:
         """Base URL of the worker that owns the user; None where it is this one. Raises LookupError while nobody is known to."""
+
+    def world(self) -> World:
+        """What a check would be made with now."""
 
     def peers(self) -> list[str]:
         """Base URLs of all other workers."""

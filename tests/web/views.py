@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+from agents.risk.rules import Rules
+from agents.risk.world import Control, World
 from schemas.keys import partition_of, user_parts
 from streams.web.view import Figures
 from tables import rows
@@ -22,6 +24,7 @@ class FakeView:
         self.others: list[str] = []
         self.state = (True, "")
         self.waiting: list[str] = []
+        self.now = World(0, {}, Rules(), Control())
 
     def ready(self) -> tuple[bool, str]:
         return self.state
@@ -42,6 +45,9 @@ class FakeView:
         if self.away.get(user_id) == "nobody":
             raise LookupError(f"partition {self.partition(user_id)}")
         return self.away.get(user_id)
+
+    def world(self) -> World:
+        return self.now
 
     def peers(self) -> list[str]:
         return self.others
