@@ -18,12 +18,8 @@ class LogTooShort(RuntimeError):
     """The committed offset is below what the broker still holds: records were deleted before they were folded."""
 
 
-class NotRead(RuntimeError):
-    """A recovery ended before it had read the changelog: its rows are not all there."""
-
-
 class Overtaken(Exception):
-    """The next rebalance has begun: its recovery takes over."""
+    """The next recovery takes over."""
 
 
 AGAIN = (IllegalStateError, Overtaken)  # what a recovery meets when the next rebalance has begun
@@ -69,7 +65,7 @@ async def _write_claim(ledger: "Ledger", number: int) -> None:
 async def resume(ledger: "Ledger") -> None:
     """Take over the recovered partitions: send again what the last owner may not have delivered, rewrite rows written over.
 
-    Raises `Overtaken` where the next rebalance began, `NotRead` where recovery ended too early.
+    Raises `Overtaken` where the next rebalance began, or recovery ended too early.
     """
     rebalance, fresh = ledger.rebalance, _read(ledger)
     committed = await ledger.app.consumer._thread.committed()
@@ -101,11 +97,21 @@ def _read(ledger: "Ledger") -> dict[int, Partition]:
     fresh = {number: part for number, part in ledger.parts.items() if not part.recovered}
     unread = [number for number, part in fresh.items() if not 0 <= part.epoch <= part.claim]
     _still(ledger, ledger.rebalance)
-    if unread and ledger.app.consumer_generation_id != ledger.app.tables.recovery._generation_id:
-        raise Overtaken
     if unread:
-        raise NotRead(f"{ledger.changelog_topic_name}{unread}: expected a recovery up to the own claim, was less")
+        _read_again(ledger, unread)
+        raise Overtaken
     return fresh
+
+
+def _read_again(ledger: "Ledger", numbers: list[int]) -> None:
+    """Have these partitions read from the start, unless the recovery that does so is about to begin."""
+    recovery = ledger.app.tables.recovery
+    if ledger.app.consumer_generation_id != recovery._generation_id or recovery.signal_recovery_start.is_set():
+        return
+    for number in numbers:
+        recovery.revoke(TP(ledger.changelog_topic_name, number))
+        recovery.active_offsets[TP(ledger.changelog_topic_name, number)] = None
+    recovery.signal_recovery_start.set()
 
 
 def _still(ledger: "Ledger", rebalance: int) -> None:

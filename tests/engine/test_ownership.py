@@ -1,5 +1,6 @@
 """What a new owner finds in the logs: records that are gone stop it, unless the loss was accepted."""
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,7 +9,7 @@ from faust.types import TP
 
 from schemas import engine_pb2 as pb
 from streams.engine.ledger import Ledger
-from streams.engine.ownership import LogTooShort, NotRead, Overtaken, claim, find_losses, resume
+from streams.engine.ownership import LogTooShort, Overtaken, claim, find_losses, resume
 from streams.engine.rows import CLAIM, SENT
 from tests.engine.records import Record, row
 from tests.engine.test_writer import CHANGELOG, FakeProducer, fold, wallet
@@ -82,7 +83,8 @@ class Recovering:
         consumer = SimpleNamespace(_thread=SimpleNamespace(committed=self._committed, log_starts=self._log_starts))
         self.ledger.app.consumer, self.ledger.stale_rows = consumer, 0
         self.ledger.app.assignor = SimpleNamespace(assigned_actives=lambda: {TP(CHANGELOG, 0)})
-        self.ledger.app.tables = SimpleNamespace(recovery=SimpleNamespace(revoke=lambda tp: None, _generation_id=1))
+        self.recovery = SimpleNamespace(revoke=lambda tp: None, _generation_id=1, signal_recovery_start=asyncio.Event(), active_offsets={})
+        self.ledger.app.tables = SimpleNamespace(recovery=self.recovery)
         self.ledger.app.consumer_generation_id = 2  # the members' next generation, of which recovery does not know yet
         self.ledger.app.rebalancing_count = 1
         self.ledger.on_lost, self.ledger.on_owned = (lambda number: None), self.owned.append
@@ -121,14 +123,19 @@ async def test_a_partition_is_taken_over_once_its_own_claim_was_read(monkeypatch
     assert found.ledger.keys_of(0) == [b"a"]
 
 
-async def test_a_recovery_of_this_generation_that_read_too_little_stops_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_recovery_of_this_generation_that_read_too_little_is_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
     found = Recovering(monkeypatch)
     found.ledger.app.consumer_generation_id = 1
     await claim(found.ledger)
     found.replay(2)
-    with pytest.raises(NotRead, match=r"expected a recovery up to the own claim"):
+    with pytest.raises(Overtaken):
         await resume(found.ledger)
+    assert found.recovery.signal_recovery_start.is_set()
+    assert found.recovery.active_offsets == {TP(CHANGELOG, 0): None}
     assert found.ledger.frozen
+    found.replay(3)
+    await resume(found.ledger)
+    assert (found.owned, found.ledger.frozen) == ([0], False)
 
 
 async def test_a_recovery_that_a_revocation_cut_short_is_the_next_ones(monkeypatch: pytest.MonkeyPatch) -> None:
