@@ -13,6 +13,7 @@ NAMES = {"engine": "**marginstream, engine**", "product": "**marginstream, produ
          "aiokafka": "loop on aiokafka (no promises)", "streams-alos": "Kafka Streams, at least once",
          "streams-eos": "Kafka Streams, exactly once", "bytewax": "Bytewax", "quix": "Quix Streams", "faust": "plain Faust",
          "bare": "produce and consume, nothing between"}
+_GOALS = {"streams-eos": 1.5, "bytewax": 1.3, "quix": 4.0, "faust": 30.0, "confluent": 0.5}  # the engine's speed by theirs
 _WRONG = ("wrong_balances", "missing_outputs", "repeated_outputs")
 _ENGINE, _OF = FOLDER / "engine.jsonl", {"mirrors": FOLDER / "mirrors.jsonl", "ticks": FOLDER / "ticks.jsonl"}
 
@@ -43,12 +44,12 @@ def replaced(page: str, tables: str) -> str:
 def _drained(rows: Sequence[Row]) -> str:
     if not rows:
         return ""
-    head = ["| system | runs | events/s: median (least to most) | beside exactly-once | CPU s per million events | RSS MiB | right |",
+    head = ["| system | runs | events/s: median (least to most) | engine's speed by it (goal) | CPU s per million events | RSS MiB | right |",
             "|---|---|---|---|---|---|---|"]
     speeds = {system: median(_numbers(found, "events_per_s")) for system, found in _by(rows, "system")}
-    beside = speeds.get("streams-eos")
+    ours = speeds.get("engine", 0.0)
     for system, found in sorted(_by(rows, "system"), key=lambda pair: -speeds[pair[0]]):
-        share = f"{speeds[system] / beside:.2f} x" if beside else "-"
+        share = f"{ours / speeds[system]:.2f}" + (f" ({_GOALS[system]:g})" if system in _GOALS else "")
         right = "yes" if not any(row[field] for row in found for field in _WRONG) else "no"
         head.append(f"| {NAMES[system]} | {len(found)} | {_spread(found, 'events_per_s')} | {share} | {_spread(found, 'cpu_s_per_million')} "
                     f"| {median(_numbers(found, 'rss_mib')):.0f} | {right} |")
@@ -96,4 +97,6 @@ def _numbers(rows: Iterable[Row], field: str) -> list[float]:
 
 def _spread(rows: Sequence[Row], field: str) -> str:
     numbers = sorted(_numbers(rows, field))
-    return f"{median(numbers):,.0f} ({numbers[0]:,.0f} to {numbers[-1]:,.0f})"
+    digits = 1 if median(numbers) < 100 else 0
+    said = [f"{number:,.{digits}f}" for number in (median(numbers), numbers[0], numbers[-1])]
+    return f"{said[0]} ({said[1]} to {said[2]})" if len(numbers) > 1 else said[0]
