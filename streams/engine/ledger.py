@@ -236,10 +236,18 @@ class Ledger(Table[bytes, bytes]):
         part = self.parts.get(tp.partition)
         return part.next - 1 if part and part.recovered else None
 
+    async def on_changelog_event(self, event: Any) -> None:
+        """What was fetched before the rebalance is not read: stock would seek to where it ended (recovery.py:866-872), past all rows."""
+        if self._is_late(event):
+            self.app.tables.recovery.active_offsets[event.message.tp] = None
+
+    def _is_late(self, event: Any) -> bool:
+        return bool(event.message.generation_id != self.app.consumer_generation_id)
+
     def apply_changelog_batch(self, batch: Iterable[Any], *_: Any, **__: Any) -> None:
         for event in batch:
             bundle = event.value
-            if part := self.parts.get(bundle.partition):
+            if (part := self.parts.get(bundle.partition)) and not self._is_late(event):
                 part.restore(bundle.records)
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:

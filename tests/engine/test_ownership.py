@@ -11,6 +11,7 @@ from schemas import engine_pb2 as pb
 from streams.engine.ledger import Ledger
 from streams.engine.ownership import LogTooShort, Overtaken, claim, find_losses, resume
 from streams.engine.rows import CLAIM, SENT
+from streams.engine.transport import Bundle
 from tests.engine.records import Record, row
 from tests.engine.test_writer import CHANGELOG, FakeProducer, fold, wallet
 
@@ -174,3 +175,17 @@ async def test_what_the_owner_before_delivered_is_not_sent_again(monkeypatch: py
     fold(found.ledger, Record(7, b"a", b"1"))
     await found.ledger.flush()
     assert [value for _, value in found.producer.logs["out", 0]] == ([b"7"] if acknowledged else [b"said", b"7"])
+
+
+async def test_what_was_fetched_before_a_rebalance_is_no_part_of_the_reading_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Recovering(monkeypatch)
+    await claim(found.ledger)
+    place = TP(CHANGELOG, 0)
+    for generation, rows in ((1, 0), (2, 1)):  # the members' generation is 2
+        bundle = Bundle(CHANGELOG, 0, [Record(at, key, value) for at, (key, value) in enumerate(found.producer.logs[place])])
+        event = SimpleNamespace(value=bundle, message=SimpleNamespace(tp=place, generation_id=generation))
+        found.recovery.active_offsets[place] = bundle.offset
+        await found.ledger.on_changelog_event(event)
+        found.ledger.apply_changelog_batch([event])
+        assert len(found.ledger.parts[0].rows) == rows
+        assert found.recovery.active_offsets[place] == (bundle.offset if rows else None)
