@@ -35,10 +35,7 @@ def exchange_differences(given: Json, found: Json) -> list[str]:
         own = given["positions"][at]
         sum_, asset = oracle.pool_at(at), "USDT" if oracle.weighted else given["rules"][own["symbol"]]["settle"]
         isolated = own.get("margin_mode") == "isolated"
-        pool = pools["cross", asset] if not isolated else next(
-            pool for pool in found["pools"] if pool["kind"] == "isolated" and pool["position"] == own["symbol"]
-            and near(pool["equity"], sum_.equity))
-        wrong += pool_differences(pool, sum_)
+        wrong += pool_differences(row if isolated else pools["cross", asset], sum_)
         rung = "liquidation" if sum_.equity < 0 or sum_.required >= sum_.equity > 0 or sum_.required > sum_.equity else None
         if (row["rung"] == "liquidation") != (rung is not None):
             wrong.append(f"rung: {row['rung']}")
