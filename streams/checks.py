@@ -15,19 +15,19 @@ from schemas import engine_pb2 as pb
 from schemas.keys import partition_of
 from streams.backlog import Backlog
 from streams.config import Config
+from streams.deadlines import Deadlines
 from streams.engine.ledger import Ledger
 from streams.ops.metrics import METRICS
 from streams.prices import Prices
 from streams.ruled import Ruled
-from streams.settling import Settling, lost
+from streams.settling import Settling, later_ms, lost
 from streams.topics import LIQUIDATIONS, MARGIN_CALLS
 from streams.unsteady import Unsteady
-from tables.accounts import settling_deadline
 from tables.policy import Policy
 from tables.rows import LIQUIDATION, RUNG_NAMES, Output, User
 
 log = logging.getLogger(__name__)
-REFILL_SLICE = 2_000
+REFILL_SLICE = 200
 TIMER_S = 0.25
 QUEUE_SLACK = 100  # places in the queue beyond two for each who waits
 
@@ -56,7 +56,7 @@ class Checks(Service):
         self._changed: dict[str, User] = {}
         self._ruled = Ruled(room.prices, self.columns, self._row)
         self._unsteady = Unsteady()
-        self._deadlines: list[tuple[int, str]] = []
+        self.deadlines = Deadlines()
         self._settling = Settling(room.accounts, room.policy)
         self.backlog = Backlog(room.accounts)
         self.counts: Counter[str] = Counter()
@@ -109,10 +109,9 @@ class Checks(Service):
             name = (row.user_id, account.account_id)
             self.rungs[name] = account.margin.rung
             (self.quarantined.add if account.quarantines or row.quarantines else self.quarantined.discard)(name)
-            if account.margin.cooldown_until_ms > self._now_ms() or account.margin.rung == LIQUIDATION:  # is anything left to close?
-                heapq.heappush(self._deadlines, (account.margin.cooldown_until_ms, row.user_id))
-        if (deadline := settling_deadline(row, self.room.policy)) is not None:
-            heapq.heappush(self._deadlines, (deadline, row.user_id))
+            if account.margin.rung == LIQUIDATION:  # is anything left to close?
+                self.deadlines.add(row.user_id, account.margin.cooldown_until_ms)
+        self.deadlines.add(row.user_id, later_ms(row, self.room.policy, self._now_ms()))
 
     def _lay_columns(self) -> None:
         """Bring the columns up to the rows and rules as they are now; many changes of a row cost one."""
@@ -179,6 +178,7 @@ class Checks(Service):
                 if row is not None:
                     self.put(key, row)
                 if at % REFILL_SLICE == 0:
+                    self._lay_columns()  # all at once would hold up everything else for seconds
                     await asyncio.sleep(0)
             if not self.room.accounts.frozen:
                 self._refill.pop(0)
@@ -282,17 +282,19 @@ class Checks(Service):
         self._all_holders({mark.instrument for mark in self.room.prices.book.settle(now, self.room.prices.rules)}, "mark")
         prices = self.room.prices
         self._all_holders(self._unsteady.aged(prices.book, now, prices.rules, self.config.mark_stale_ms), "stale")
-        while self._deadlines and self._deadlines[0][0] <= now:
-            self._expire(heapq.heappop(self._deadlines)[1], now)
+        for user in self.deadlines.pop(now):
+            self._expire(user, now)
 
     def _expire(self, user: str, now: int) -> None:
         key = user.encode()
         partition = partition_of(key, self.config.partitions)
-        row = self.room.accounts.state_of(key, partition)
-        folded, again_ms = self._settling.give_up(row, partition, now) if row else (None, None)
-        if again_ms is not None:
-            heapq.heappush(self._deadlines, (again_ms, user))
+        if (row := self.room.accounts.state_of(key, partition)) is None:
+            return
+        folded, again_ms = self._settling.give_up(row, partition, now)
         if folded is not None and isinstance(folded.row, User):
             self.room.accounts.touch(key, partition, lambda _: (folded.row, folded.outputs))
-        for account in row.accounts if row else ():
-            self.due(user, account, "timer")
+        else:
+            self.deadlines.add(user, max(later_ms(row, self.room.policy, now), again_ms))
+        for name, account in row.accounts.items():
+            if folded or account.margin.rung == LIQUIDATION or 0 < account.margin.cooldown_until_ms <= now:
+                self.due(user, name, "timer")

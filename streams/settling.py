@@ -1,10 +1,12 @@
 """What only time decides of a row: halves of frames given up, but never for a delay that is our own."""
 
+import math
+
 from faust.types import TP
 
 from schemas import names
 from streams.engine.ledger import Ledger
-from tables.accounts import expire, quarantine
+from tables.accounts import expire, quarantine, settling_deadline
 from tables.frames import STATE_TOPICS
 from tables.policy import Policy
 from tables.rows import Folded, Output, User
@@ -21,21 +23,32 @@ class Settling:
         self._accounts, self._policy = accounts, policy
         self._unread: dict[str, tuple[int, dict[str, int]]] = {}  # by user: since when (ms) we wait, and the ends to reach by topic
 
-    def give_up(self, row: User, partition: int, now_ms: int) -> tuple[Folded | None, int | None]:
-        """(what is past its bound given up, None where nothing is; when to ask again, None for not)."""
+    def give_up(self, row: User, partition: int, now_ms: int) -> tuple[Folded | None, int]:
+        """(what is past its bound given up, None where nothing is; when to ask again, 0 for not)."""
         folded = expire(row, now_ms, self._policy)
-        since_ms, ends = self._unread.pop(row.user_id, (now_ms, self._ends(partition)))
+        known = self._unread.pop(row.user_id, None)
+        if folded is None:
+            return None, 0
+        since_ms, ends = known or (now_ms, self._ends(partition))
         part = self._accounts.parts[partition]
         left = {topic: end for topic, end in ends.items() if (part.position[self._accounts.sources[topic]] or 0) < end}
-        if folded is None or not left or now_ms - since_ms >= _WAITS_MAX * self._policy.settle_ms_max:
-            return folded, None
+        if not left or now_ms - since_ms >= _WAITS_MAX * self._policy.settle_ms_max:
+            return folded, 0
         self._unread[row.user_id] = since_ms, left
         return None, now_ms + _AGAIN_MS
 
     def _ends(self, partition: int) -> dict[str, int]:
         consumer = self._accounts.app.consumer
-        found = [tp for topic in _AWAITED if (tp := TP(topic, partition)) in consumer.assignment()]
+        assigned = consumer.assignment()  # a set that is made anew by each call
+        found = [tp for topic in _AWAITED if (tp := TP(topic, partition)) in assigned]
         return {tp.topic: end for tp in found if (end := consumer.highwater(tp)) is not None}
+
+
+def later_ms(row: User, policy: Policy, now_ms: int) -> float:
+    """When time alone may next change what holds of a row: a cool-down ends, a half or a report is late; never: infinity."""
+    cooling = [account.margin.cooldown_until_ms for account in row.accounts.values() if account.margin.cooldown_until_ms > now_ms]
+    settling = settling_deadline(row, policy)
+    return min([*cooling, math.inf if settling is None else settling])
 
 
 def lost(row: User, topic: str, now_ms: int) -> tuple[User, tuple[Output, ...]]:

@@ -65,9 +65,9 @@ class SimulatedPrices(Prices):
 class Elapsed(Settling):
     """Gives up halves of frames at once when their time is over: everything appended by then is folded."""
 
-    def give_up(self, row: User, partition: int, now_ms: int) -> tuple[Folded | None, int | None]:
+    def give_up(self, row: User, partition: int, now_ms: int) -> tuple[Folded | None, int]:
         del partition
-        return expire(row, now_ms, self._policy), None
+        return expire(row, now_ms, self._policy), 0
 
 
 class Timers:
@@ -88,13 +88,9 @@ class Timers:
             self._prices.at_ms = at
             self._checks._look(at)
             drain(self._checks)
-            turn = min(self._prices.next_turn_ms(self._checks.config.mark_stale_ms), self._next_deadline()) if at < last else 0
+            turn = min(self._prices.next_turn_ms(self._checks.config.mark_stale_ms), self._checks.deadlines.first_ms()) if at < last else 0
             at = max(at + GRID_MS, last + GRID_MS if turn > last else math.ceil(turn / GRID_MS) * GRID_MS)
         self._looked = max(self._looked, last)
-
-    def _next_deadline(self) -> float:
-        deadlines = self._checks._deadlines
-        return deadlines[0][0] if deadlines else math.inf
 
 
 def drain(checks: Checks) -> int:
