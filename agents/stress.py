@@ -1,9 +1,8 @@
-"""Price shocks over a book: accounts per rung, what would be liquidated of each symbol, and who goes first. Indicative: it decides nothing."""
+"""Price shocks over a book: accounts per rung, what is liquidated of each symbol, who goes first. Indicative: it decides nothing."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -18,11 +17,11 @@ from agents.risk.rules import Thresholds
 from agents.risk.spread import Floats, Ints, RateKey, Spread
 from agents.risk.world import World
 from agents.shocks import Scenario
+from agents.tally import Amounts, Early, Outcome, Tally
 from schemas.money import say_short
 from tables.rows import LIQUIDATION, NORMAL, RUNG_NAMES, UNKNOWN, User
 
 FIRST_MAX = 20
-Json = dict[str, object]
 _PLACES = 8
 
 
@@ -83,19 +82,19 @@ class Stress:
         else:
             self._exact.append(_Exact(at, case, law))
 
-    def run(self, scenarios: Sequence[Scenario], first_max: int = FIRST_MAX) -> Json:
-        """All figures as JSON: amounts in the settle asset (FX: the quote currency), `price` the shocked one, the mildest shock first."""
+    def run(self, scenarios: Sequence[Scenario], first_max: int = FIRST_MAX) -> Tally:
+        """The figures under each scenario, in their order; who is liquidated is put down to the mildest that does it."""
         count = len(self.names)
         first, first_ratio = np.full(count, -1), np.zeros(count)
-        told: dict[int, Json] = {}
+        told: dict[int, Outcome] = {}
         for at in sorted(range(len(scenarios)), key=lambda at: (scenarios[at].size, at)):
             rung, ratio, amounts = self._under(scenarios[at])
             new = (first < 0) & (rung == LIQUIDATION)
             first, first_ratio = np.where(new, at, first), np.where(new, ratio, first_ratio)
-            told[at] = {"shock": scenarios[at].text, "rungs": _rungs(rung, self.unjudged), "newly_liquidated": int(new.sum()),
-                        "liquidation": self._map(amounts, scenarios[at])}
-        return {"accounts": count + self.unjudged, "unjudged": self.unjudged, "exact": len(self._exact),
-                "scenarios": [told[at] for at in range(len(scenarios))], "first": self._first(first, first_ratio, scenarios, first_max)}
+            told[at] = Outcome(scenarios[at].text, _rungs(rung, self.unjudged), int(new.sum()), self._map(amounts, scenarios[at]))
+        early = self._first(first, first_ratio, scenarios, first_max)
+        outcomes = tuple(told[at] for at in range(len(scenarios)))
+        return Tally(count + self.unjudged, self.unjudged, len(self._exact), outcomes, tuple(early))
 
     def _under(self, scenario: Scenario) -> tuple[Ints, Floats, dict[str, list[float]]]:
         """(rung, requirement over equity) of each account, and [long, short] to be liquidated by instrument."""
@@ -122,15 +121,15 @@ class Stress:
 
         return rate_of
 
-    def _map(self, amounts: Mapping[str, Sequence[float]], scenario: Scenario) -> Json:
-        return {name: {"price": say_short(self._prices[name] * scenario.factor(name)), "long": _amount(long), "short": _amount(short)}
+    def _map(self, amounts: Mapping[str, Sequence[float]], scenario: Scenario) -> dict[str, Amounts]:
+        return {name: Amounts(say_short(self._prices[name] * scenario.factor(name)), _amount(long), _amount(short))
                 for name, (long, short) in sorted(amounts.items()) if long or short}
 
-    def _first(self, first: Ints, ratio: Floats, scenarios: Sequence[Scenario], count: int) -> list[Json]:
+    def _first(self, first: Ints, ratio: Floats, scenarios: Sequence[Scenario], count: int) -> list[Early]:
         hit = {at: scenarios[number] for at, number in enumerate(first.tolist()) if number >= 0}
         order = sorted(hit, key=lambda at: (hit[at].size, -ratio[at], self.names[at]))[:count]
-        return [{"user": self.names[at][0], "account": self.names[at][1], "shock": hit[at].text, "size": say_short(hit[at].size),
-                 "margin_ratio": _amount(ratio[at]) if np.isfinite(ratio[at]) else None} for at in order]
+        return [Early(*self.names[at], hit[at].text, say_short(hit[at].size), _amount(ratio[at]) if np.isfinite(ratio[at]) else None)
+                for at in order]
 
 
 def _exactly(exact: _Exact, scenario: Scenario, amounts: dict[str, list[float]]) -> tuple[int, float]:
@@ -148,34 +147,7 @@ def _exactly(exact: _Exact, scenario: Scenario, amounts: dict[str, list[float]])
     return max(rungs.values(), default=NORMAL), float("inf") if ratio is None and worst and worst.equity <= 0 else float(ratio or 0)
 
 
-def summed(parts: Iterable[Json], first_max: int = FIRST_MAX) -> Json:
-    """Results of the same scenarios over several books as one. Raises ValueError where they are not of the same scenarios."""
-    found = list(parts)
-    total = {name: sum(_whole(part[name]) for part in found) for name in ("accounts", "unjudged", "exact")}
-    rows = [[_object(row) for row in _rows(part["scenarios"])] for part in found]
-    if len({tuple(str(row["shock"]) for row in part) for part in rows}) > 1:
-        raise ValueError("scenarios: expected the same of every part, was others")
-    first = sorted((_object(row) for part in found for row in _rows(part["first"])), key=_urgency)
-    return {**total, "scenarios": [_together(list(same)) for same in zip(*rows, strict=True)], "first": first[:first_max]}
-
-
-def _together(rows: Sequence[Json]) -> Json:
-    rungs = sum((Counter({name: _whole(count) for name, count in _object(row["rungs"]).items()}) for row in rows), Counter[str]())
-    amounts: dict[str, Json] = {}
-    for name, given in (pair for row in rows for pair in _object(row["liquidation"]).items()):
-        one = _object(given)
-        before = amounts.get(name, {"price": one["price"], "long": "0", "short": "0"})
-        amounts[name] = {**before, **{side: say_short(Decimal(str(before[side])) + Decimal(str(one[side]))) for side in ("long", "short")}}
-    return {"shock": rows[0]["shock"], "rungs": {name: rungs[name] for name in _object(rows[0]["rungs"])},
-            "newly_liquidated": sum(_whole(row["newly_liquidated"]) for row in rows), "liquidation": dict(sorted(amounts.items()))}
-
-
-def _urgency(row: Json) -> tuple[Decimal, Decimal, str, str]:
-    ratio = row["margin_ratio"]
-    return Decimal(str(row["size"])), -Decimal("Infinity" if ratio is None else str(ratio)), str(row["user"]), str(row["account"])
-
-
-def _rungs(rung: Ints, unjudged: int) -> Json:
+def _rungs(rung: Ints, unjudged: int) -> dict[str, int]:
     counts = np.bincount(rung, minlength=UNKNOWN + 1)
     counts[UNKNOWN] += unjudged
     return {name: int(counts[number]) for number, name in RUNG_NAMES.items() if number}
@@ -183,21 +155,3 @@ def _rungs(rung: Ints, unjudged: int) -> Json:
 
 def _amount(number: float) -> str:
     return say_short(Decimal(f"{number:.{_PLACES}f}"))
-
-
-def _whole(value: object) -> int:
-    if not isinstance(value, int):
-        raise ValueError(f"expected a count, was {value!r}")
-    return value
-
-
-def _object(value: object) -> Json:
-    if not isinstance(value, dict):
-        raise ValueError(f"expected an object, was {type(value).__name__}")
-    return value
-
-
-def _rows(value: object) -> list[object]:
-    if not isinstance(value, list):
-        raise ValueError(f"expected a list, was {type(value).__name__}")
-    return value

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +35,7 @@ Parts = dict[str, tuple[int, int]]
 
 
 class Moved(NamedTuple):
-    """Accounts under one set of prices: rung and requirement over equity of each, and the value of each leg in a pool that is liquidated."""
+    """Accounts under one set of prices: rung and requirement over equity of each; and the value of each leg that is liquidated."""
 
     rung: Ints
     ratio: Floats
@@ -60,6 +60,9 @@ class Line(NamedTuple):
     table: int
     required_rate: int
     cap: float
+
+
+_WHOLE = {"pool", "part", "instrument", "gain_rate", "loss_rate", "kind", "table", "required_rate"}
 
 
 class Spread:
@@ -111,19 +114,11 @@ class Spread:
         number, parts = len(self._pools), Parts()
         legs = [leg for leg in evaluation.legs if leg.pool == pool.name]
         self._pools.append((len(self._accounts) - 1, not pool.initial_margin and not pool.requirement))
-        if book.model == "mt5":
-            fixed = book.credit + sum((leg.extra for leg in legs), ZERO)
-            for asset, balance in {**book.balances, "": fixed}.items():
-                rate = self._rate(market, asset or book.currency, book, buying=balance < 0)
-                parts[asset] = self._part(number, balance, rate, ONE), rate
-        elif pool.collateral:
-            for asset, held in pool.collateral.items():
-                own = sum((leg.unrealised_pnl for leg in legs if leg.asset == asset), ZERO)
-                rate = self._rate(market, asset, book, buying=book.balances.get(asset, ZERO) < 0)
-                parts[asset] = self._part(number, held.balance - own, rate, held.weight), rate
-        else:
-            own = sum((leg.unrealised_pnl for leg in legs), ZERO)
-            parts[pool.asset] = self._part(number, pool.equity - own, _SAME, ONE), _SAME
+        for asset, (balance, weight) in _money(pool, book, legs).items():
+            held = balance if book.model == "mt5" else book.balances.get(asset, ZERO)
+            of_pool = book.model == "mt5" or bool(pool.collateral)  # else the pool is judged in its own asset
+            rate = self._rate(market, asset or book.currency, book, buying=held < 0) if of_pool else _SAME
+            parts[asset] = self._part(number, balance, rate, weight), rate
         return number, parts
 
     def _part(self, pool: int, balance: Decimal, rate: int, weight: Decimal) -> int:
@@ -171,6 +166,19 @@ class Spread:
         return self._tables.setdefault((brackets, flat), len(self._tables))
 
 
+def _money(pool: Pool, book: Book, legs: Sequence[Leg]) -> dict[str, tuple[Decimal, Decimal]]:
+    """(balance without PnL of the legs, weight where it is above zero) by asset; "": of the account's currency, what is no balance."""
+    if book.model == "mt5":
+        beside = book.credit + sum((leg.extra for leg in legs), ZERO)
+        return {asset: (balance, ONE) for asset, balance in {**book.balances, "": beside}.items()}
+    gained: dict[str, Decimal] = {}
+    for leg in legs:
+        gained[leg.asset] = gained.get(leg.asset, ZERO) + leg.unrealised_pnl
+    if pool.collateral:
+        return {asset: (held.balance - gained.get(asset, ZERO), held.weight) for asset, held in pool.collateral.items()}
+    return {pool.asset: (pool.equity - gained.get(pool.asset, ZERO), ONE)}
+
+
 def _has_lines(book: Book, evaluation: Evaluation, thresholds: Thresholds) -> bool:
     if book.model == "mt5":
         rates = {(leg.rule.name, leg.position.open_rate is None) for leg in evaluation.legs}
@@ -195,22 +203,15 @@ class _Arrays:
 
     def __init__(self, lines: Sequence[Line], parts: Sequence[Part], pools: Sequence[tuple[int, bool]],
                  accounts: Sequence[tuple[Danger, int]], tables: Sequence[Table]) -> None:
-        columns = list(zip(*lines, strict=True)) or [()] * len(Line._fields)
-        whole = {"pool", "part", "instrument", "gain_rate", "loss_rate", "kind", "table", "required_rate"}
-        self._line = {name: np.array(column, np.int64 if name in whole else np.float64)
-                      for name, column in zip(Line._fields, columns, strict=True)}
-        self._part_pool, self._part_rate = (np.array([part[at] for part in parts], np.int64) for at in (0, 2))
-        self._balance, self._weight = (np.array([part[at] for part in parts]) for at in (1, 3))
-        self._account, self._idle = np.array([pool[0] for pool in pools], np.int64), np.array([pool[1] for pool in pools], np.bool_)
+        self._line = _columns(lines)
+        part, pool = np.array(parts, np.float64), np.array(pools, np.int64)
+        self._part_pool, self._part_rate = part[:, 0].astype(np.int64), part[:, 2].astype(np.int64)
+        self._balance, self._weight = part[:, 1], part[:, 3]
+        self._account, self._idle = pool[:, 0], pool[:, 1] > 0
         self._starts = np.searchsorted(self._account, np.arange(len(accounts)))
         self._danger = np.array([account[0] for account in accounts]).reshape(-1, 4, 3)
         self._before = np.array([account[1] for account in accounts], np.int64)
-        width = max(len(table) for table, _ in tables) or 1
-        self._floors, self._tier_rates, self._amounts = np.full((len(tables), width), np.inf), *np.zeros((2, len(tables), width))
-        for at, (table, flat) in enumerate(tables):
-            for n, bracket in enumerate(table):
-                self._floors[at, n], self._tier_rates[at, n] = float(bracket.floor), float(bracket.rate)
-                self._amounts[at, n] = 0.0 if flat else float(bracket.amount)
+        self._floors, self._tier_rates, self._amounts = _tiers(tables)
 
     def at(self, factor: Floats, rates: Floats) -> Moved:
         line, pools = self._line, len(self._account)
@@ -248,6 +249,21 @@ class _Arrays:
             ratio = np.where(equity > 0, danger[:, 2, 0] * needed / equity, np.where((equity < 0) | ~self._idle, np.inf, 0.0))
         breached = (found[self._account] == LIQUIDATION) & ((rung == LIQUIDATION) | (held_back & kept[self._account]))
         return Moved(found, np.maximum.reduceat(ratio, starts), np.where(breached[self._line["pool"]], value, 0.0))
+
+
+def _columns(lines: Sequence[Line]) -> dict[str, npt.NDArray[Any]]:
+    columns = list(zip(*lines, strict=True)) or [()] * len(Line._fields)
+    return {name: np.array(column, np.int64 if name in _WHOLE else np.float64) for name, column in zip(Line._fields, columns, strict=True)}
+
+
+def _tiers(tables: Sequence[Table]) -> tuple[Floats, Floats, Floats]:
+    """Floors, rates and amounts, a row a table; what a shorter one lacks begins at infinity."""
+    width = max(len(table) for table, _ in tables) or 1
+    floors, rates, amounts = np.full((len(tables), width), np.inf), *np.zeros((2, len(tables), width))
+    for at, (table, flat) in enumerate(tables):
+        for n, bracket in enumerate(table):
+            floors[at, n], rates[at, n], amounts[at, n] = float(bracket.floor), float(bracket.rate), 0.0 if flat else float(bracket.amount)
+    return floors, rates, amounts
 
 
 def _sums(of: Ints, values: Floats, count: int) -> Floats:

@@ -1,6 +1,7 @@
 """The accounts, marks and rules of the running engine, as its topics have them now."""
 
 import asyncio
+import itertools
 import time
 from typing import NamedTuple
 
@@ -45,22 +46,26 @@ async def _read(config: Config) -> Live:
                                 fetch_max_wait_ms=20, auto_offset_reset="earliest")
     await consumer.start()
     try:
-        wanted = [TopicPartition(RISK_RULES, 0), *(TopicPartition(name, number) for name in (ACCOUNT_STATES, PRICE_TICKS)
-                                                   for number in range(config.partitions))]
+        wanted = _partitions(config)
         consumer.assign(wanted)
         ends: dict[TopicPartition, int] = await consumer.end_offsets(wanted)
         ticks = [partition for partition in wanted if partition.topic == PRICE_TICKS]
         since = await consumer.offsets_for_times(dict.fromkeys(ticks, now - _HISTORY_MS))
         for partition in ticks:
-            found = since.get(partition)
-            consumer.seek(partition, found.offset if found else ends[partition])
+            begin = since.get(partition)
+            consumer.seek(partition, begin.offset if begin else ends[partition])
         while waiting := [partition for partition in wanted if await consumer.position(partition) < ends[partition]]:
-            for records in (await consumer.getmany(*waiting, timeout_ms=500, max_records=20_000)).values():
-                for record in records:
-                    reader.take(record)
+            found = await consumer.getmany(*waiting, timeout_ms=500, max_records=20_000)
+            for record in itertools.chain.from_iterable(found.values()):
+                reader.take(record)
     finally:
         await consumer.stop()
     return Live(list(reader.users.values()), reader.book.marks, reader.rules, now)
+
+
+def _partitions(config: Config) -> list[TopicPartition]:
+    users = [TopicPartition(name, number) for name in (ACCOUNT_STATES, PRICE_TICKS) for number in range(config.partitions)]
+    return [TopicPartition(RISK_RULES, 0), *users]
 
 
 class _Reader:

@@ -7,16 +7,19 @@ import urllib.request
 from collections.abc import Sequence
 from typing import TextIO
 
+import msgspec
+
 from agents.fields import BadInput
 from agents.intake import read
 from agents.risk.tiers import BadRule
 from agents.shocks import BadShock, scenarios
-from agents.stress import Case, Json, Stress
+from agents.stress import Case, Stress
 from streams.config import PREFIX, Config
 from streams.stack import strict_json
 from streams.stack.process import StackError
 from streams.stack.supervisor import load_state
 
+Json = dict[str, object]
 _TIMEOUT_S = 120.0
 
 
@@ -31,9 +34,10 @@ def stress_lines(source: TextIO, shocks: Sequence[str], first: int) -> Json:
                 raise StackError(f"line {number}: {error}") from None
             stress.add(Case((f"line {number}", ""), intake.book, intake.market, intake.thresholds, intake.previous))
     try:
-        return stress.run(scenarios(shocks), first)
+        found: Json = msgspec.to_builtins(stress.run(scenarios(shocks), first))
     except BadShock as error:
         raise StackError(str(error)) from None
+    return found
 
 
 def stress_live(config: Config, shocks: Sequence[str], first: int) -> Json:

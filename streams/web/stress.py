@@ -3,12 +3,14 @@
 import asyncio
 import time
 
+import msgspec
 from aiohttp import web
 
 from agents.foresee import fresh
 from agents.risk.market import market_of
 from agents.shocks import ALL, BadShock, Scenario, scenarios
-from agents.stress import FIRST_MAX, Json, Stress, cases_of, summed
+from agents.stress import FIRST_MAX, Stress, cases_of
+from agents.tally import Tally, summed
 from streams.ops.health import answer
 from streams.web.inspection import Refused
 from streams.web.peers import HOP, Peers
@@ -42,17 +44,22 @@ class StressPage:
         async with self._busy:
             parts = [await self._own(wanted, first)]
         if HOP not in request.headers:
-            shocks = ";".join(one.text for one in wanted[1:])
-            for page in await self._peers.ask_all(self._view.peers(), "inspect", "stress", shock=shocks, first=str(first)):
-                if page.status != 200:
-                    raise Refused(503, "not_ready", f"another worker answered {page.status}: {page.body.get('error')}")
-                parts.append(page.body)
-        try:
-            return answer(summed(parts, first))
-        except (KeyError, ValueError) as error:
-            raise Refused(503, "not_ready", f"another worker: {error!r}") from None
+            parts += await self._others(wanted, first)
+        return answer(msgspec.to_builtins(summed(parts, first)))
 
-    async def _own(self, wanted: list[Scenario], first: int) -> Json:
+    async def _others(self, wanted: list[Scenario], first: int) -> list[Tally]:
+        shocks = ";".join(one.text for one in wanted[1:])
+        found = []
+        for page in await self._peers.ask_all(self._view.peers(), "inspect", "stress", shock=shocks, first=str(first)):
+            if page.status != 200:
+                raise Refused(503, "not_ready", f"another worker answered {page.status}: {page.body.get('error')}")
+            try:
+                found.append(msgspec.convert(page.body, Tally))
+            except msgspec.ValidationError as error:
+                raise Refused(503, "not_ready", f"another worker: expected the figures of a stress, was {error}") from None
+        return found
+
+    async def _own(self, wanted: list[Scenario], first: int) -> Tally:
         """This worker's part; accounts are laid in slices at the marks of one moment, the passes run beside the event loop."""
         world = self._view.world()
         world = world._replace(marks=fresh(world.marks, world.now_ms))

@@ -83,6 +83,7 @@ def test_who_is_liquidated_already_is_no_news() -> None:
 def test_assets_that_count_as_collateral_touch_who_has_them() -> None:
     account = BULL.accounts["a1"]
     rich = replace(BULL, accounts={"a1": replace(account, balances={**account.balances, "BTC": Balance(Decimal(1))})})
-    weight = pb.RiskRule(rule_id="weight:USDT/BTC", collateral_weight=pb.RiskRule.CollateralWeight(currency="USDT", asset="BTC", weight="0.9"))
+    weight = pb.RiskRule(rule_id="weight:USDT/BTC")
+    weight.collateral_weight.CopyFrom(pb.RiskRule.CollateralWeight(currency="USDT", asset="BTC", weight="0.9"))
     assert len(look(rich, weight)) == 1
     assert look(BULL, weight) == []

@@ -42,7 +42,7 @@ BAD: dict[str, tuple[object, str]] = {
     "no number": (tiers(("0", None, "NaN", "0")), r"house:EURUSD: brackets\[0\].rate"),
     "an unknown policy": (rule(tier_policy="steep"), "house:EURUSD: tier_policy"),
     "an unknown unit": (rule(tier_unit="lots"), "house:EURUSD: tier_unit"),
-    "sessions that overlap": (rule(sessions=[{"open_minute": 0, "close_minute": 100}, {"open_minute": 99, "close_minute": 200}]), "sessions"),
+    "sessions that overlap": (rule(sessions=[{"open_minute": 0, "close_minute": 9}, {"open_minute": 8, "close_minute": 20}]), "sessions"),
     "no contract": (rule(contract_size="0"), "house:EURUSD: contract_size: expected above 0"),
     "thresholds out of order": ({**GROUP, "group": {"group": "vip", "thresholds": {
         "mode": "ratio", "warning": "0.9", "margin_call": "0.8", "liquidation": "1", "release": "0.7"}}}, "group vip: expected warning"),
