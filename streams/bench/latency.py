@@ -65,16 +65,16 @@ def sending(run: Run, rate: int, count: int) -> Iterator[Running]:
         yield running
 
 
-def collect(run: Run, consumer: Consumer, count: int, measured: tuple[int, int, int, int]) -> tuple[list[tuple[int, Told]], list[Sample]]:
-    """(when it came in microseconds, output) each, and a look after the warm-up and one near the end; `measured` names rate and processes."""
-    rate, worker, broker, sender = measured
+def collect(run: Run, consumer: Consumer, count: int, measured: tuple[int, ...]) -> tuple[list[tuple[int, Told]], list[Sample]]:
+    """(when it came in microseconds, output) each, and a look after the warm-up and one near the end; `measured`: rate, and processes of worker, broker, then our own."""
+    rate, worker, broker, *own = measured
     found: list[tuple[int, bytes]] = []
     samples: list[Sample] = []
     least, most = int(rate * _WARM_S), count - rate // 2  # the sender is gone soon after the last
     for at_us, message in outputs(run, consumer, count):
         found.append((at_us, message.value() or b""))
         if len(found) in (least, most):
-            samples.append(look(len(found), worker, broker, (sender,)))
+            samples.append(look(len(found), worker, broker, own))
     return [(at_us, run.read(value)) for at_us, value in found], samples
 
 

@@ -46,13 +46,12 @@ def mirrors(rate: int, seconds: float) -> dict[str, object]:
         consumer = run.consumer()
         stack.callback(consumer.close)
         worker = stack.enter_context(run.worker())
-        for mirror in ("postgres", "redis"):
-            words = [*run.words()[:-1], "bridge", mirror]
-            stack.enter_context(started(Command(mirror, words, run.environment()), folder / "logs"))
+        own = [server.pid, *(stack.enter_context(started(Command(mirror, [*run.words()[:-1], "bridge", mirror], run.environment()),
+                                                         folder / "logs")).pid for mirror in ("postgres", "redis"))]
         written = stack.enter_context(_keys_written(url))
         wake(run, consumer)
         with sending(run, rate, count) as sender:
-            came, samples = collect(run, consumer, count, (rate, worker, kafka.running[1].pid, sender.pid))
+            came, samples = collect(run, consumer, count, (rate, worker, kafka.running[1].pid, sender.pid, *own))
         _wait(dsn, count + 1)
         told = {one.seq: one for _, one in came if one.seq > rate * _WARM_S}
         return {"run": "mirrors", "system": "product", "rate": rate, "seconds": seconds, **cores(samples[0], samples[-1]), "to": {
