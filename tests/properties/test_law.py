@@ -22,7 +22,7 @@ PRICES = ("liquidation_price_below", "liquidation_price_above", "bankruptcy_pric
 def near(a: str | None, b: str | None, factor: int = 1) -> bool:
     if a is None or b is None:
         return a is b
-    return abs(D(a) * factor - D(b)) <= NEAR * max(1, abs(D(b)))
+    return abs(D(a) * factor - D(b)) <= NEAR * max(D(1), abs(D(b)))
 
 
 def by_name(found: Json) -> dict[tuple[str, str, str | None], Json]:
