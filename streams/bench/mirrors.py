@@ -42,7 +42,8 @@ def mirrors(rate: int, seconds: float) -> dict[str, object]:
         dsn = stack.enter_context(_postgres(folder))
         url, server = start_redis(folder / "redis")
         stack.callback(process.stop, server)
-        run = Run("product", kafka.bootstrap, folder, msgspec.structs.replace(load(), postgres_dsn=dsn, redis_url=url))
+        run = Run("product", kafka.bootstrap, folder, msgspec.structs.replace(load(), postgres_dsn=dsn, redis_url=url,
+                                                                                   data_dir=str(folder)))
         consumer = run.consumer()
         stack.callback(consumer.close)
         worker = stack.enter_context(run.worker())
