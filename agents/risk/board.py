@@ -184,5 +184,5 @@ def between(held: Held, board: Board, reach: Floats) -> tuple[Range, Range]:
 
 def summed(held: Held, values: Floats, count: int) -> Floats:
     """The sum per pool, of `count` pools."""
-    found: Floats = np.bincount(held.of, values, count)
+    found: Floats = np.bincount(held.of, values, count).astype(np.float64)  # of nothing it would be whole numbers
     return found
