@@ -85,7 +85,7 @@ def _position(leg: Leg, found: Evaluation, with_: tuple[Law, Intake, dict[str, i
         "maintenance_margin": _say(maintenance),
         "bracket_rate": _maybe(leg.bracket_rate),
         "equity": _say(pool.equity) if isolated else None,
-        "margin_ratio": _maybe(pool.ratio) if isolated else None,
+        "margin_ratio": _maybe(pool.ratio) if isolated and intake.thresholds.mode != "money" else None,
         "liquidation_price_below": _maybe(prices.below),
         "liquidation_price_above": _maybe(prices.above),
         "bankruptcy_price": _maybe(prices.bankruptcy),
