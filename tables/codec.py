@@ -132,10 +132,14 @@ def _put_ingestion(into: pb.AccountState, account: Account) -> None:
         put_version(into.snapshot_version, account.snapshot_version)
 
 
+def _balance(said: pb.BalanceState) -> Balance:
+    return Balance(number(said.wallet_balance), _version(said), said.updated_ms)
+
+
 def _account(said: pb.AccountState) -> Account:
     return Account(
         intern(said.account_id), intern(said.venue), intern(said.model), intern(said.currency), intern(said.execution), said.auto_reduce,
-        {intern(name): Balance(number(one.wallet_balance), _version(one), one.updated_ms) for name, one in said.balances.items()} or NOTHING,
+        {intern(name): _balance(one) for name, one in said.balances.items()} or NOTHING,
         {intern(name): _position(one) for name, one in said.positions.items()} or NOTHING,
         {intern(name): number(leverage) for name, leverage in said.leverages.items()} or NOTHING, _some(said.margin_modes),
         said.hedge_mode, said.multi_assets, intern(said.account_level), margin(said.margin),

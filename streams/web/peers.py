@@ -37,7 +37,8 @@ class Peers:
             async with self._session.get(url.update_query(query), allow_redirects=False) as response:
                 body = orjson.loads(await response.read())
         except (ClientError, TimeoutError, orjson.JSONDecodeError) as error:
-            raise Unreachable(f"worker at {base}: expected an answer in JSON within {self._timeout_s:g} s, was {type(error).__name__}") from None
+            said = f"worker at {base}: expected an answer in JSON within {self._timeout_s:g} s, was {type(error).__name__}"
+            raise Unreachable(said) from None
         if not isinstance(body, dict):
             raise Unreachable(f"worker at {base}: expected a JSON object, was {type(body).__name__}")
         return Answer(response.status, body)

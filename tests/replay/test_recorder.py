@@ -99,7 +99,7 @@ def test_rows_are_those_of_whole_groups_and_a_start_for_the_rest(kafka: str, tmp
     """The last group may be half written: its rows are left out, and the facts it held are recorded."""
     config = Config(kafka_bootstrap=kafka, app_id="rows", partitions=PARTITIONS)
     broker_topics.create(config)
-    users = [user for user in (f"live:{n}" for n in range(500, 600)) if partition_of(user.encode(), PARTITIONS) == 0][:3]
+    users = _neighbours()
     end = asyncio.run(_end(config))
     asyncio.run(_send(config, [_delta(users[0], 1), _delta(users[1], 1), _delta(users[2], 1), _delta(users[0], 2)]))
     deltas = topics.ACCOUNT_SOURCES.index(topics.WALLET_DELTAS)
@@ -119,6 +119,11 @@ def test_rows_are_those_of_whole_groups_and_a_start_for_the_rest(kafka: str, tmp
     rest = replayed(found, Start(found.manifest.from_ms or 0, 1, rows_of(found, "accounts"), rows_of(found, "orders")))
     balances = [rest.accounts.state_of(user.encode(), 0).accounts["house"].balances["USD"].wallet_balance for user in users]
     assert [str(balance) for balance in balances[1:]] == ["10", "10"]
+
+
+def _neighbours() -> list[str]:
+    """Three users of partition 0."""
+    return [user for user in (f"live:{n}" for n in range(500, 600)) if partition_of(user.encode(), PARTITIONS) == 0][:3]
 
 
 async def _end(config: Config) -> int:
