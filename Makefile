@@ -13,7 +13,7 @@ WITHOUT ?=
 ACCOUNTS ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down status test lint types unit chaos oracle lock proto compose clean clean-data
+.PHONY: help setup run up down status test lint types unit chaos screen oracle lock proto compose clean clean-data
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ chaos: $(READY) ## a chaos campaign: SEED=1 SEEDS=1 FAULTS=30 BROKERS=1; WITHOUT
 
 oracle: $(READY) ## the risk law against its oracle on random accounts of every model: SEED=1 ACCOUNTS=100000
 	@$(BIN)/python -m tests.agents.oracle_campaign --seed $(SEED) --accounts $(ACCOUNTS)
+
+screen: $(READY) ## the screen against the law in Decimal: 10,000 accounts, 2,000 ticks, SEED=1
+	@$(BIN)/python -m tests.properties.screen --seed $(SEED)
 
 proto: $(READY) ## generate schemas/*_pb2.py
 	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. schemas/user_data.proto schemas/engine.proto

@@ -279,7 +279,8 @@ class Checks(Service):
 
     def _look(self, now: int) -> None:
         self._lay_columns()
-        self._all_holders({mark.instrument for mark in self.room.prices.book.settle(now, self.room.prices.rules)}, "mark")
+        if settled := {mark.instrument for mark in self.room.prices.book.settle(now, self.room.prices.rules)}:
+            self._moved(settled)  # the columns take the price, too
         prices = self.room.prices
         self._all_holders(self._unsteady.aged(prices.book, now, prices.rules, self.config.mark_stale_ms), "stale")
         for user in self.deadlines.pop(now):

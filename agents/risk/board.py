@@ -26,13 +26,16 @@ class Range(NamedTuple):
 
 
 class Board:
-    """A channel is an instrument x field: its price, its tiers, the size above which the law refuses (`cap`), whether any share is required."""
+    """A channel is an instrument x field: its price, its tiers, and the size above which the law refuses (`cap`).
+
+    `steep`: the highest rate, endless where tiers jump. `shared`: whether any position of it has a share.
+    """
 
     def __init__(self) -> None:
         self.numbers: dict[str, int] = {}
         self.price = np.full(64, np.nan)
-        self.cap, self.rate_max = np.full(64, np.inf), np.zeros(64)
-        self.flat, self.shared = np.zeros(64, np.bool_), np.zeros(64, np.bool_)
+        self.cap, self.steep = np.full(64, np.inf), np.zeros(64)
+        self.shared = np.zeros(64, np.bool_)
         self._floors, self._rates, self._amounts = np.full((64, 1), np.inf), np.zeros((64, 1)), np.zeros((64, 1))
 
     def number(self, name: str) -> tuple[int, bool]:
@@ -42,7 +45,7 @@ class Board:
             return found, False
         found = self.numbers[name] = len(self.numbers)
         if (found + 1) * FIELDS > len(self.price):
-            for column in ("price", "cap", "rate_max", "flat", "shared", "_floors", "_rates", "_amounts"):
+            for column in ("price", "cap", "steep", "shared", "_floors", "_rates", "_amounts"):
                 known = getattr(self, column)
                 setattr(self, column, np.concatenate([known, known]))
         self.price[found * FIELDS : (found + 1) * FIELDS] = np.nan
@@ -63,8 +66,7 @@ class Board:
             self._amounts[rows, n] = 0.0 if flat else float(bracket.amount)
         last = table[-1].cap if table else None
         self.cap[rows] = np.inf if last is None else float(last) * (1 - _EDGE)
-        self.rate_max[rows] = max((float(bracket.rate) for bracket in table), default=0.0)
-        self.flat[rows] = flat
+        self.steep[rows] = np.inf if flat else max((float(bracket.rate) for bracket in table), default=0.0)
 
     def priced(self, name: str, mark: Mark | None) -> None:
         """Takes a mark; a missing side is the mark, then the last price, as the law would take it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from decimal import Decimal
@@ -9,16 +10,19 @@ from typing import NamedTuple
 
 import numpy as np
 
+from agents.risk.account_lines import lines_of
 from agents.risk.board import FIELDS, Board, Held, summed, worth
-from agents.risk.lines import ASK, BID, MARK, AccountLines, Conversion, PositionLine, lines_of
+from agents.risk.lines import ASK, BID, MARK, AccountLines, Conversion, PositionLine
+from agents.risk.reach import changed, instruments_of, rests_on
 from agents.risk.rules import Rules, default_thresholds
-from agents.risk.slots import BLOCK, Ints, Pools, Positions
+from agents.risk.slots import BLOCK, Floats, Ints, Pools, Positions, Slots
 from agents.risk.triggers import ERROR, Triggers
 from agents.risk.world import Mark
 from tables.rows import User
 
 _FALLBACK_LEVERAGE = Decimal(100)
 _SETTLED_AT_ONCE = 20_000  # pools: what is laid side by side stays some megabytes
+_DEALT_AT_ONCE = 64  # new pools: until a price of theirs comes they wait for company
 Name = tuple[str, str]
 Touched = list[tuple[str, str, float]]
 
@@ -49,17 +53,14 @@ class Columns:
 
     def ruled(self, rules: Rules, now_ms: int) -> None:
         """Takes the rules that hold now and lays out again whoever they touch."""
-        before, self._rules, self._now_ms = (self._rules, self._now_ms), rules, now_ms
-        names = {name for name in (*before[0].instruments, *rules.instruments)
-                 if before[0].instrument(name, before[1]) != rules.instrument(name, now_ms)}
+        before, before_ms, self._rules, self._now_ms = self._rules, self._now_ms, rules, now_ms
+        ids = changed(before, before_ms, rules, now_ms)
+        names = instruments_of(ids)
         for name in names & self.board.numbers.keys():
             self.board.ruled(name, rules.instrument(name, now_ms))
-        groups = {row.profile.group for row, _ in self._rows.values()}
-        moved = {name for name in groups if before[0].group(name, before[1]) != rules.group(name, now_ms)}
-        if before[0].pairs != rules.pairs or before[0].weights != rules.weights:
-            users = set(self._rows)
-        else:
-            users = {user for user, _ in self.holders(names)} | {user for user, (row, _) in self._rows.items() if row.profile.group in moved}
+        users = {user for user, _ in self.holders(names)} if before.pairs == rules.pairs else set(self._rows)
+        if ids - {f"instrument:{name}" for name in names}:
+            users |= {user for user, (row, _) in self._rows.items() if any(rests_on(row, found, ids) for found in row.accounts.values())}
         for user in users:
             self.put(user, self._rows[user][0])
 
@@ -73,7 +74,7 @@ class Columns:
             if account.auto_reduce:  # the plan acts at another threshold: look always, it is an opt-in of few
                 thresholds = default_thresholds("")
             leverage = row.profile.leverage or group.leverage or (_FALLBACK_LEVERAGE if account.model == "mt5" else None)
-            lines = lines_of(row, account, self._rules, now, (thresholds, leverage))
+            lines = lines_of(account, self._rules, now, (thresholds, leverage))
             places.append(self._place((user, account.account_id), lines._replace(always=True) if account.auto_reduce else lines))
         self._rows[user] = row, tuple(places)
 
@@ -93,7 +94,7 @@ class Columns:
         names = list(instruments)
         found = {place.name for name in names for place in self._beside.get(name, ())}
         for number in (self.board.numbers[name] for name in names if name in self.board.numbers):
-            for lane in range(2 * FIELDS * number, 2 * FIELDS * (number + 1)):
+            for lane in self.triggers.lanes_of(number):
                 pools = np.unique(self.positions.pool.reshape(-1, BLOCK)
                                   [self.positions.blocks_of(lane)])
                 found |= {self._names[at] for at in self.pools.account[pools].tolist() if at >= 0}
@@ -111,10 +112,9 @@ class Columns:
             number = self.board.numbers.get(name)
             if number is not None:
                 self.board.priced(name, marks.get(name))
-                crossed += [number]
-        suspects = [pools for number in crossed for field in range(FIELDS)
-                    if (pools := self.triggers.ticked(number * FIELDS + field)) is not None]
-        if suspects or self._waiting:
+                crossed.append(number)
+        suspects = [pools for number in crossed for pools in self.triggers.ticked(number)]
+        if suspects or len(self._waiting) >= _DEALT_AT_ONCE:
             found += self._settle(suspects)
         return sorted(set(found), key=lambda item: (-item[2], item[0], item[1])) if found else []
 
@@ -144,43 +144,46 @@ class Columns:
             for watched in lines.watched:
                 self._beside[watched].add(place)
             return place
-        number = self._spare.pop() if self._spare else len(self._names)
-        if number == len(self._names):
-            self._names.append(name)
-        self._names[number] = name
+        number = self._number_of(name)
         boxed = self._is_boxed(lines)
         own = lines.watched - {line.instrument for line in lines.positions}
-        watches = [PositionLine(0, watched, field, 0.0, 0.0, margin=0.0) for watched in own for field in ((BID, ASK) if boxed else (MARK,))]
+        fields = (BID, ASK) if boxed else (MARK,)
+        every = [*lines.positions, *(PositionLine(0, watched, field, 0.0, 0.0, margin=0.0) for watched in own for field in fields)]
         pools = []
         for at, still in enumerate(lines.pools):
-            held = [line for line in (*lines.positions, *watches) if line.pool == at]
-            pools.append(self._pool(number, held, boxed))
+            held = every if len(lines.pools) == 1 else [line for line in every if line.pool == at]
+            pools.append(self._pool(number, held, boxed=boxed))
             self.pools.still[pools[-1]], self.pools.zone[pools[-1]] = still, self.triggers.zone(lines.zone)
         return Place(name, number, tuple(pools))
+
+    def _number_of(self, name: Name) -> int:
+        if not self._spare:
+            self._names.append(name)
+            return len(self._names) - 1
+        number = self._spare.pop()
+        self._names[number] = name
+        return number
 
     def _is_boxed(self, lines: AccountLines) -> bool:
         """Whether conversions, flat tiers or steep rates make this more than lines that fall one way."""
         floor = min(up[0] / up[1] if up[1] else 1.0 for up in (lines.zone.up, lines.zone.down) if up[0])
         for line in lines.positions:
-            at = self._channel(line)
-            if line.conversion.kind or line.margin_conversion.kind or (line.margin is None and self.board.flat[at]):
+            if line.conversion.kind or line.margin_conversion.kind or line.share > floor:
                 return True
-            if line.share + self.board.rate_max[at] > floor:
+            if line.margin is None and line.share + self.board.steep[self._channel(line)] > floor:
                 return True
         return False
 
-    def _pool(self, number: int, lines: Sequence[PositionLine], boxed: bool) -> int:
+    def _pool(self, number: int, lines: Sequence[PositionLine], *, boxed: bool) -> int:
         positions = self.positions
-        slots = [positions.take(2 * self._channel(line) + boxed) for line in lines]
+        slots = [positions.take(self.triggers.lane(self._channel(line), boxed=boxed)) for line in lines]
         pool = self.pools.take(slots)
         for slot, line in zip(slots, lines, strict=True):
             positions.pool[slot], positions.size[slot], positions.cost[slot] = pool, line.size, line.cost
-            positions.margin[slot] = np.nan if line.margin is None else line.margin
+            positions.margin[slot], positions.share[slot] = math.nan if line.margin is None else line.margin, line.share
+            positions.into[slot], positions.margin_into[slot] = self._code(line.conversion), self._code(line.margin_conversion)
             if line.share:
-                positions.share[slot] = line.share
                 self.board.shared[self._channel(line)] = True
-            if line.conversion.kind or line.margin_conversion.kind:
-                positions.into[slot], positions.margin_into[slot] = self._code(line.conversion), self._code(line.margin_conversion)
         self.pools.account[pool], self.pools.boxed[pool] = number, boxed
         self.triggers.renew(slots, pool)
         self._waiting.append(pool)
@@ -207,22 +210,22 @@ class Columns:
         self._unpriced.clear()
 
     def _settle(self, suspects: list[Ints]) -> Touched:
-        """Values whoever crossed a trigger and whoever is new; says which of the former may have moved."""
+        """Values whoever crossed a trigger, and who is new beside them; says which of the former may have moved."""
         asked = np.unique(np.concatenate(suspects)) if suspects else np.zeros(0, np.int64)
         waiting = np.array(self._waiting, np.int64)
         self._waiting.clear()
-        new = np.setdiff1d(waiting[self.pools.count[waiting] > 0], asked)
+        ids = np.union1d(asked, waiting[self.pools.count[waiting] > 0])
         found: Touched = []
-        for ids, said in ((asked, True), (new, False)):
-            for at in range(0, len(ids), _SETTLED_AT_ONCE):
-                some = ids[at : at + _SETTLED_AT_ONCE]
-                settled = self.triggers.settle(some)
-                if said:
-                    moved = np.flatnonzero(settled.moved)
-                    names = self.pools.account[some[moved]].tolist()
-                    found += [(*self._names[account], required / equity if equity > 0 else float("inf")) for account, equity, required
-                              in zip(names, settled.equity[moved].tolist(), settled.required[moved].tolist(), strict=True)]
+        for at in range(0, len(ids), _SETTLED_AT_ONCE):
+            some = ids[at : at + _SETTLED_AT_ONCE]
+            settled = self.triggers.settle(some)
+            moved = np.flatnonzero(settled.moved & np.isin(some, asked))
+            found += self._named(self.pools.account[some[moved]], settled.equity[moved], settled.required[moved])
         return found
+
+    def _named(self, accounts: Slots, equity: Floats, required: Floats) -> Touched:
+        figures = zip(accounts.tolist(), equity.tolist(), required.tolist(), strict=True)
+        return [(*self._names[account], taken / worth_now if worth_now > 0 else float("inf")) for account, worth_now, taken in figures]
 
 
 __all__ = ["ERROR", "Columns", "Place"]

@@ -32,10 +32,6 @@ class Arrays:
             setattr(self, name, grown)
         self.room = size
 
-    def clear(self, slots: Sequence[int] | Slots) -> None:
-        for name, (_, value) in self.EMPTY.items():
-            getattr(self, name)[slots] = value
-
 
 class Blocks(Arrays):
     """Per block: the lane it belongs to, and bounds on its triggers: all below `top` and above `bottom`."""
@@ -49,12 +45,13 @@ class Blocks(Arrays):
 class Positions(Arrays):
     """A position is worth size x price - cost. `low` and `high`: at or beyond them its pool is looked at.
 
-    `ref`: the price at which the pool's spare counts it. `margin`: NaN where tiers say it; `share` of the value comes on top. A free slot is of pool 0, that never breaks.
+    `ref`: the price at which the pool's spare counts it. `margin`: NaN where tiers say it; `share` of the value comes on top.
+    A free slot is of pool 0, that never breaks.
     """
 
     EMPTY = {
-        "pool": (np.int32, 0), "size": (np.float64, 0.0), "cost": (np.float64, 0.0), "ref": (np.float64, 0.0), "low": (np.float64, -np.inf),
-        "high": (np.float64, np.inf),
+        "pool": (np.int32, 0), "size": (np.float64, 0.0), "cost": (np.float64, 0.0), "ref": (np.float64, 0.0),
+        "low": (np.float64, -np.inf), "high": (np.float64, np.inf),
         "margin": (np.float64, 0.0), "share": (np.float64, 0.0), "into": (np.int32, 0), "margin_into": (np.int32, 0),
     }
     pool: Slots
@@ -105,7 +102,8 @@ class Positions(Arrays):
         return free.pop()
 
     def free(self, slots: Slots) -> None:
-        self.clear(slots)
+        """Nobody's from here on; what a free slot says of money is of size 0."""
+        self.pool[slots], self.size[slots], self.low[slots], self.high[slots] = 0, 0.0, -np.inf, np.inf
         for slot, lane in zip(slots.tolist(), self.lane_of(slots).tolist(), strict=True):
             self._free[lane].append(slot)
 
@@ -153,7 +151,7 @@ class Pools(Arrays):
         start, count = int(self.start[pool]), int(self.count[pool])
         slots = self._members[start : start + count].copy()
         self._runs.setdefault(count, []).append(start)
-        self.clear([pool])
+        self.account[pool], self.count[pool], self.up[pool], self.down[pool] = -1, 0, np.inf, np.inf
         self._spare.append(pool)
         return slots
 

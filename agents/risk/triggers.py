@@ -6,35 +6,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agents.risk.board import Board, Bools, Held, between, summed, worth
+from agents.risk.bands import Bands, Weights, bands_of, cost_of, required_of, slope_of
+from agents.risk.board import FIELDS, Board, Bools, Held, between, summed, worth
 from agents.risk.lines import Zone
 from agents.risk.slots import BLOCK, Floats, Ints, Pools, Positions
 from agents.risk.switch import Switch
 
 ERROR = 1e-9  # of an account's gross: what a float may be wrong by
-_CAP = 1 - 1e-12  # below a cap a size is surely below it
 _TRIES = 6
 _QUIET = {"divide": "ignore", "invalid": "ignore", "over": "ignore"}
-
-
-class Weights(NamedTuple):
-    """A zone per row of some: above 0 must be a x equity - b x requirement - c, and e x requirement - d x equity + f."""
-
-    a: Floats
-    b: Floats
-    c: Floats
-    d: Floats
-    e: Floats
-    f: Floats
-
-
-class Bands(NamedTuple):
-    """Per position: its trigger prices, and what of the pool's spare (up, down) is gone when they are met."""
-
-    low: Floats
-    high: Floats
-    up: Floats
-    down: Floats
 
 
 class Settled(NamedTuple):
@@ -57,6 +37,7 @@ class Triggers:
         self._rows = np.zeros((16, 6))
         self.zone(Zone((0.0, 0.0, -np.inf)))  # pool 0
         self._top, self._bottom = np.full(64, -np.inf), np.full(64, np.inf)
+        self._lanes: dict[int, list[int]] = {}  # by instrument
         self.switch = Switch()
 
     def zone(self, zone: Zone) -> int:
@@ -77,29 +58,38 @@ class Triggers:
         for slot in slots:
             block = slot // BLOCK
             self._positions.blocks.top[block] = np.inf
-            lane = int(self._positions.blocks.lane[block])
-            self._room(lane)
-            self._top[lane] = np.inf
+            self._top[self._positions.blocks.lane[block]] = np.inf
 
-    @np.errstate(**_QUIET)  # type: ignore[arg-type]
-    def ticked(self, channel: int) -> Ints | None:
-        """Pools to be looked at since this price is new."""
-        price, found = self._board.price[channel], []
-        for lane in (2 * channel, 2 * channel + 1):
-            if lane in self.switch.swept:
-                found.append(self._sweep(lane))
-                if self.switch.over(lane):
-                    self._deal_lane(lane)
-            elif lane < len(self._top):
+    def ticked(self, number: int) -> list[Ints]:
+        """Pools to be looked at since the prices of this instrument are new."""
+        found = []
+        for lane in self._lanes.get(number, ()):
+            price, swept = self._board.price[lane // 2], lane in self.switch.swept
+            if not swept:
                 self.switch.ticks[lane] += 1
-                if not self._top[lane] < price < self._bottom[lane]:
-                    found.append(self._crossed(lane, price))
-        return np.concatenate(found) if found else None
+                if self._top[lane] < price < self._bottom[lane]:
+                    continue
+            with np.errstate(**_QUIET):  # type: ignore[arg-type]
+                pools = self._sweep(lane) if swept else self._crossed(lane, price)
+                if len(pools):
+                    found.append(pools)
+                if swept and self.switch.over(lane):
+                    self._deal_lane(lane)
+        return found
 
-    def _room(self, lane: int) -> None:
+    def lane(self, channel: int, *, boxed: bool) -> int:
+        """The number of a lane; it is known from here on."""
+        lane, number = 2 * channel + boxed, channel // FIELDS
+        if lane not in self._lanes.setdefault(number, []):
+            self._lanes[number].append(lane)
         if lane >= len(self._top):
             more = 2 * lane - len(self._top) + 2
             self._top, self._bottom = np.append(self._top, np.full(more, -np.inf)), np.append(self._bottom, np.full(more, np.inf))
+        return lane
+
+    def lanes_of(self, number: int) -> list[int]:
+        """Those of an instrument."""
+        return self._lanes.get(number, [])
 
     def _crossed(self, lane: int, price: float) -> Ints:
         """Pools whose trigger is met; the bounds of the blocks that were looked at are drawn anew."""
@@ -135,9 +125,8 @@ class Triggers:
         """Moves what the pools have left by what the whole slice gained and what it takes; those with nothing left."""
         positions, pools, board = self._positions, self._pools, self._board
         blocks, price = positions.blocks_of(lane), float(board.price[lane // 2])
-        pool, size, ref, margin = (
-            column.reshape(-1, BLOCK)[blocks].ravel() for column in (positions.pool, positions.size, positions.ref, positions.margin)
-        )
+        pool = positions.pool.reshape(-1, BLOCK)[blocks].ravel()
+        size, ref, margin = (column.reshape(-1, BLOCK)[blocks].ravel() for column in (positions.size, positions.ref, positions.margin))
         zone = pools.zone[pool]
         gained = size * (price - ref)
         width = np.abs(size)
@@ -163,7 +152,7 @@ class Triggers:
         blocks = positions.blocks_of(lane)
         ref, low, high = (column.reshape(-1, BLOCK)[blocks].ravel() for column in (positions.ref, positions.low, positions.high))
         held, weights = self._lane(lane, ref)
-        bands = self._cost(held, weights, (low, high))
+        bands = cost_of(held, self._board, weights, (low, high))
         dealt = low < np.inf
         np.add.at(pools.up, held.of, np.where(dealt, bands.up, 0.0))
         np.add.at(pools.down, held.of, np.where(dealt, bands.down, 0.0))
@@ -179,11 +168,11 @@ class Triggers:
         """Ends the sweep: half of what each pool has left is dealt to its positions here."""
         pools = self._pools
         held, weights = self._lane(lane, float(self._board.price[lane // 2]))
-        slope = self._slope(held, weights, self._required(held))
+        slope = slope_of(held, weights, required_of(held, self._board))
         total = np.zeros(pools.room)
         np.add.at(total, held.of, slope)
         left = 0.5 / np.where(slope > 0, total[held.of], np.inf)
-        bands = self._bands(held, weights, (pools.up[held.of] * left, pools.down[held.of] * left))
+        bands = bands_of(held, self._board, weights, (pools.up[held.of] * left, pools.down[held.of] * left))
         np.subtract.at(pools.up, held.of, bands.up)
         np.subtract.at(pools.down, held.of, bands.down)
         pools.up[0] = pools.down[0] = np.inf
@@ -226,58 +215,24 @@ class Triggers:
             return np.zeros(len(held.slot), np.bool_)
         return np.isin(self._positions.lane_of(held.slot), list(self.switch.swept))
 
-    def _required(self, held: Held) -> Floats:
-        tiered = np.isnan(held.margin)
-        size = np.abs(held.size * held.price)
-        return np.where(tiered, self._board.required(held.channel, size), held.margin) + held.share * size
-
-    def _slope(self, held: Held, weights: Weights, required: Floats) -> Floats:
-        """What a move of a position's price by its whole takes at most, tiers as they are."""
-        return np.maximum(weights.a, weights.d) * np.abs(held.size * held.price) + np.maximum(weights.b, weights.e) * np.abs(required)
-
     def _deal(self, held: Held, required: Floats, left: tuple[Bools, Floats, Floats], zones: Weights) -> None:
         """Spare in proportion to what each position's price can do, halved where tiers rise on the way; `left` is lessened in place."""
         chosen, up, down = left
         count = int(chosen.sum())
         weights = Weights(*(column[held.of] for column in zones))
-        total = summed(held, self._slope(held, weights, required), count)
+        total = summed(held, slope_of(held, weights, required), count)
         reach_up, reach_down = (0.99 * spare[chosen] / total for spare in (up, down))
         swept = self._swept(held)
         for n in range(_TRIES):
-            bands = self._bands(held, weights, (reach_up[held.of], reach_down[held.of]))
-            if swept.any():
-                bands = Bands(*(np.where(swept, nothing, part) for nothing, part in zip((-np.inf, np.inf, 0.0, 0.0), bands, strict=True)))
-            left_up, left_down = (spare[chosen] - summed(held, part, count) for spare, part in ((up, bands.up), (down, bands.down)))
+            bands = bands_of(held, self._board, weights, (reach_up[held.of], reach_down[held.of]))
+            bands = bands if not swept.any() else _without(bands, swept)
+            left_up, left_down = up[chosen] - summed(held, bands.up, count), down[chosen] - summed(held, bands.down, count)
             bad = ~((left_up > 0) & (left_down > 0))
             if not bad.any():
                 break
             reach_up[bad], reach_down[bad] = (reach * (0.5 if n < _TRIES - 2 else 0.0) for reach in (reach_up[bad], reach_down[bad]))
         up[chosen], down[chosen] = left_up, left_down
         self._write(held, bands)
-
-    def _bands(self, held: Held, weights: Weights, reach: tuple[Floats, Floats]) -> Bands:
-        """Triggers at these shares of the price, towards harm (up) and away from it (down); none where nothing ends there."""
-        width = np.abs(held.price)
-        ends = np.isfinite(weights.f)
-        to_harm, to_good = (np.clip(share, 0.0, 1.0) * width for share in reach)
-        to_good = np.where(ends, to_good, np.inf)
-        bought = held.size > 0
-        low, high = held.price - np.where(bought, to_harm, to_good), held.price + np.where(bought, to_good, to_harm)
-        edge = self._board.cap[held.channel] * _CAP / np.abs(held.size)
-        low, high = np.maximum(low, np.where(held.price < 0, -edge, -np.inf)), np.minimum(high, np.where(held.price > 0, edge, np.inf))
-        none = held.size == 0
-        return self._cost(held, weights, (np.where(none, -np.inf, low), np.where(none, np.inf, high)))
-
-    def _cost(self, held: Held, weights: Weights, ends: tuple[Floats, Floats]) -> Bands:
-        """What the pools lose on the way from `held.price` to the ends; towards an infinite one they lose nothing."""
-        low, high = ends
-        bought = held.size > 0
-        required = self._required(held)
-        lost = []
-        for end, a, b in ((np.where(bought, low, high), weights.a, weights.b), (np.where(bought, high, low), -weights.d, -weights.e)):
-            there = held._replace(price=np.where(np.isfinite(end), end, held.price))
-            lost.append(a * held.size * (held.price - there.price) + b * (self._required(there) - required))
-        return Bands(low, high, lost[0], lost[1])
 
     def _deal_boxed(self, held: Held, ids: Ints, error: Floats, left: tuple[Bools, Floats, Floats]) -> None:
         """Widest of some boxes, every price within a share of where it is, in which neither bound of the spare is used up."""
@@ -314,3 +269,9 @@ class Triggers:
         np.minimum.at(bounds.bottom, block, bands.high)
         np.maximum.at(self._top, lane, bands.low)
         np.minimum.at(self._bottom, lane, bands.high)
+
+
+def _without(bands: Bands, swept: Bools) -> Bands:
+    """Positions that are swept have no triggers."""
+    low, high, up, down = (np.where(swept, nothing, part) for nothing, part in zip((-np.inf, np.inf, 0.0, 0.0), bands, strict=True))
+    return Bands(low, high, up, down)

@@ -31,6 +31,9 @@ def _runs(options: argparse.Namespace) -> Iterator[Figures]:
             raise StackError(f"system: expected one of {', '.join((BARE, *SYSTEMS))}, was {', '.join(sorted(wrong))}")
         yield from bench(systems, Load(options.deltas, options.rate or (), options.seconds), options.rounds)
         return
+    if options.name == "risk":
+        yield from _risk(options)
+        return
     for _ in range(options.rounds):
         for rate in options.rate or (1_000,):
             if options.name == "mirrors":
@@ -41,3 +44,10 @@ def _runs(options: argparse.Namespace) -> Iterator[Figures]:
                 from streams.bench.ticks import ticks
 
                 yield ticks(rate, options.seconds)
+
+
+def _risk(options: argparse.Namespace) -> Iterator[Figures]:
+    from streams.bench.risk import risk
+
+    for _ in range(options.rounds):
+        yield from risk(options.accounts, options.ticks)

@@ -18,7 +18,10 @@ def describe(bench: argparse.ArgumentParser) -> None:
     ticks = names.add_parser("ticks", help="latency from a price tick to the verdict that rests on it")
     ticks.add_argument("--rate", action="append", type=int, help="ticks a second; none: 1000")
     ticks.add_argument("--seconds", type=float, default=20.0)
-    for one in (engine, mirrors, ticks):
+    risk = names.add_parser("risk", help="the screen and the law: a tick, a crash, a changed account, a verdict")
+    risk.add_argument("--accounts", type=int, default=1_000_000, help="of the large world")
+    risk.add_argument("--ticks", type=int, default=4_000)
+    for one in (engine, mirrors, ticks, risk):
         one.add_argument("--rounds", type=int, default=1, help="of all runs, interleaved")
         one.add_argument("--results", type=Path, help="lines of JSON are appended to this file, too")
     figures = names.add_parser("figures", help="the README's tables from the committed results")
