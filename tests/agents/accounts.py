@@ -51,7 +51,8 @@ def exchange_account(rng: random.Random, model: str) -> Json:
         found["rules"][symbol] = rule(rng, model, (base, quote, base if inverse else quote))
         found["prices"][symbol] = {"mark": around(rng, price)}
         found["positions"] += held(rng, (model, symbol, price), inverse=inverse)
-        found["balances"].setdefault(base if inverse else quote, str(rng.randint(0, 40_000) / D(100 if inverse else 1)))
+        wallet = D(rng.randint(0, rng.choice((40_000, 8_000))))
+        found["balances"].setdefault(base if inverse else quote, str(wallet / 100 if inverse else wallet))
     if model == "binance_usdm_multi_asset":
         found["balances"]["AAA"] = str(rng.randint(-50, 50))
     return found
@@ -73,10 +74,11 @@ def held(rng: random.Random, what: tuple[str, str, str], *, inverse: bool) -> li
     """One row of a one-way symbol, or both legs of a hedge."""
     model, symbol, price = what
     leverage, found = str(rng.randint(1, 50)), []
+    like = D(rng.randint(1, 200_000)) / 100 if rng.random() < 0.5 else None  # legs of about the same size may have two prices
     sides = rng.choice((["BOTH"], ["BOTH"], ["LONG", "SHORT"]))
     for side in sides:
         isolated = model != "binance_usdm_multi_asset" and rng.random() < 0.3
-        quantity = D(rng.randint(1, 200_000)) / 100
+        quantity = like * D(rng.randint(90, 110)) / 100 if like else D(rng.randint(1, 200_000)) / 100
         entry = around(rng, price)
         row = {"symbol": symbol, "side": side, "quantity": str(quantity if side != "BOTH" or rng.random() < 0.5 else -quantity),
                "entry_price": entry, "leverage": leverage}

@@ -17,7 +17,7 @@ def test_law_and_oracle_agree() -> None:
 def test_the_random_accounts_are_of_every_kind() -> None:
     """What never occurs is not tried: models, rungs, one price, two prices, none, past the table."""
     rng, seen = random.Random(SEED), set()
-    for _ in range(400):
+    for _ in range(800):
         found = evaluate_json(account(rng))
         seen |= {found["model"], found["rung"], *found["reasons"]}  # type: ignore[misc]
         for row in found["positions"]:  # type: ignore[attr-defined]
