@@ -31,8 +31,9 @@ def _runs(options: argparse.Namespace) -> Iterator[Figures]:
             raise StackError(f"system: expected one of {', '.join((BARE, *SYSTEMS))}, was {', '.join(sorted(wrong))}")
         yield from bench(systems, Load(options.deltas, options.rate or (), options.seconds), options.rounds)
         return
-    if options.name == "risk":
-        yield from _risk(options)
+    held = {"risk": _risk, "recovery": _recovery, "soak": _soak}
+    if options.name in held:
+        yield from held[options.name](options)
         return
     for _ in range(options.rounds):
         for rate in options.rate or (1_000,):
@@ -51,3 +52,17 @@ def _risk(options: argparse.Namespace) -> Iterator[Figures]:
 
     for _ in range(options.rounds):
         yield from risk(options.accounts, options.ticks)
+
+
+def _recovery(options: argparse.Namespace) -> Iterator[Figures]:
+    from streams.bench.recovery import recover
+
+    for _ in range(options.rounds):
+        yield recover(options.users)
+
+
+def _soak(options: argparse.Namespace) -> Iterator[Figures]:
+    from streams.bench.soak import Soak, soak
+
+    for _ in range(options.rounds):
+        yield soak(Soak(seconds=options.seconds, warm_s=options.warm))

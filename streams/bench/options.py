@@ -21,7 +21,12 @@ def describe(bench: argparse.ArgumentParser) -> None:
     risk = names.add_parser("risk", help="the screen and the law: a tick, a crash, a changed account, a verdict")
     risk.add_argument("--accounts", type=int, default=1_000_000, help="of the large world")
     risk.add_argument("--ticks", type=int, default=4_000)
-    for one in (engine, mirrors, ticks, risk):
+    recovery = names.add_parser("recovery", help="a takeover of many users: rows a second, users a second into the book, bytes a user")
+    recovery.add_argument("--users", type=int, default=100_000, help="with three positions each")
+    soak = names.add_parser("soak", help="the whole product under a steady load of 10,000 users: what its processes hold must not grow")
+    soak.add_argument("--seconds", type=float, default=2_400.0, help="all of it")
+    soak.add_argument("--warm", type=float, default=600.0, help="seconds before figures count: what is bounded fills")
+    for one in (engine, mirrors, ticks, risk, recovery, soak):
         one.add_argument("--rounds", type=int, default=1, help="of all runs, interleaved")
         one.add_argument("--results", type=Path, help="lines of JSON are appended to this file, too")
     figures = names.add_parser("figures", help="the README's tables from the committed results")

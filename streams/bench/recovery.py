@@ -12,6 +12,7 @@ from schemas.keys import partition_of
 from streams.app import plans
 from streams.bench.holdings import POSITIONS, users
 from streams.bench.recovering import Took
+from streams.bench.workload import SEED
 from streams.config import PREFIX, Config
 from streams.engine.rows import CLAIM, SENT, Codec, Row
 from streams.stack import process, topics
@@ -22,6 +23,7 @@ from streams.topics import RISK_RULES
 
 LIMIT_S = 300.0
 _OFFSET_MAX = 2_000_000
+Figures = dict[str, object]
 
 
 def fill(config: Config, count: int, seed: int) -> int:
@@ -29,7 +31,7 @@ def fill(config: Config, count: int, seed: int) -> int:
     plan = plans(config)[0]
     codec, draw = Codec(len(plan.sources), plan.dump, plan.load), random.Random(f"offsets {seed}")
     topic = f"{config.app_id}-g{config.generation}-accounts-changelog"
-    producer = Producer({"bootstrap.servers": config.kafka_bootstrap, "acks": "all", "linger.ms": 20,
+    producer = Producer({"bootstrap.servers": config.kafka_bootstrap, "acks": "all", "linger.ms": 20, "enable.idempotence": True,
                          "queue.buffering.max.messages": 2 * count + 100})
     for number in range(config.partitions):
         producer.produce(topic, b"", CLAIM, number)
@@ -49,7 +51,7 @@ def fill(config: Config, count: int, seed: int) -> int:
     return total
 
 
-def bench(count: int, seed: int) -> dict[str, object]:
+def recover(count: int, seed: int = SEED) -> Figures:
     """Figures of one takeover, on a broker of its own."""
     with tempfile.TemporaryDirectory(prefix="marginstream-recovery-") as name:
         folder = Path(name)
@@ -59,7 +61,7 @@ def bench(count: int, seed: int) -> dict[str, object]:
             config = Config(kafka_bootstrap=kafka.bootstrap, app_id="recovery", web_port=port, data_dir=str(folder))
             topics.create(config)
             size = fill(config, count, seed)
-            return {"bench": "recovery", "positions": POSITIONS, "seed": seed, "row_bytes": round(size / count), **_figures(take_over(config, folder))}
+            return {"run": "recovery", "positions": POSITIONS, "row_bytes": round(size / count), **_figures(take_over(config, folder))}
         finally:
             kafka.stop()
 
@@ -79,8 +81,10 @@ def take_over(config: Config, folder: Path) -> Took:
         process.stop(running)
 
 
-def _figures(took: Took) -> dict[str, object]:
+def _figures(took: Took) -> Figures:
     grown = (took.filled_kib - took.before_kib) * 1024
-    return {"users": took.users, "rows": took.rows, "rows_per_s": round(took.rows / took.ledgers_s), "ledgers_s": round(took.ledgers_s, 2),
-            "users_per_s": round(took.users / took.book_s), "book_s": round(took.book_s, 2),
-            "bytes_per_user": round(grown / took.users), "bytes_per_user_untouched": round((took.read_kib - took.before_kib) * 1024 / took.users)}
+    untouched = (took.read_kib - took.before_kib) * 1024
+    return {"users": took.users, "rows": took.rows, "ledgers_s": round(took.ledgers_s, 2), "rows_per_s": round(took.rows / took.ledgers_s),
+            "rows_per_cpu_s": round(took.rows / took.ledgers_cpu_s), "book_s": round(took.book_s, 2),
+            "users_per_s": round(took.users / took.book_s), "users_per_cpu_s": round(took.users / took.book_cpu_s),
+            "bytes_per_user": round(grown / took.users), "bytes_per_user_untouched": round(untouched / took.users)}

@@ -31,6 +31,7 @@ _HOT = 50  # books and exchange accounts whose facts are remembered by id: what 
 _STEP_S = 0.05
 _FUNDED_S = 5.0
 _CHUNK = 1_000
+Figures = dict[str, object]
 _OPENING_PER_S = 2_000
 # What a process may hold more at the end than after the warm-up and still count as level: a share of it, and so many.
 _LEVEL = {"rss_kib": (0.02, 4_096), "blocks": (0.01, 5_000), "objects": (0.01, 2_000), "descriptors": (0.0, 2), "threads": (0.0, 1),
@@ -128,7 +129,7 @@ async def _flow(producer: AIOKafkaProducer, feed: Feed, stop: threading.Event) -
     return events
 
 
-def bench(load: Soak) -> dict[str, object]:
+def soak(load: Soak) -> Figures:
     """Figures of one soak on a stack of its own; raises `StackError` where a process ends."""
     with tempfile.TemporaryDirectory(prefix="marginstream-soak-") as name, _stack(Path(name)) as config, \
             _processes(config, Path(name), load) as running:
@@ -142,7 +143,7 @@ def bench(load: Soak) -> dict[str, object]:
             stop.set()
             sender.join(60)
         looks = {part: read(Path(name) / f"{part}.jsonl") for part in PARTS}
-        return {"bench": "soak", **load._asdict(), "facts": sum(told), "processes": {part: figures(found, load.warm_s)
+        return {"run": "soak", **load._asdict(), "facts": sum(told), "processes": {part: figures(found, load.warm_s)
                                                                                     for part, found in looks.items()}}
 
 
