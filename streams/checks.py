@@ -279,8 +279,7 @@ class Checks(Service):
 
     def _look(self, now: int) -> None:
         self._lay_columns()
-        if settled := {mark.instrument for mark in self.room.prices.book.settle(now, self.room.prices.rules)}:
-            self._moved(settled)  # the columns take the price, too
+        self._moved({mark.instrument for mark in self.room.prices.book.settle(now, self.room.prices.rules)})  # the columns take it, too
         prices = self.room.prices
         self._all_holders(self._unsteady.aged(prices.book, now, prices.rules, self.config.mark_stale_ms), "stale")
         for user in self.deadlines.pop(now):

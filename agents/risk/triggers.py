@@ -105,7 +105,8 @@ class Triggers:
         if len(pools) and lane % 2 == 0 and self.switch.dearer(lane, len(pools), len(blocks) * BLOCK):
             self._undeal_lane(lane)
             return self._sweep(lane)
-        return pools.astype(np.int64)
+        found: Ints = pools.astype(np.int64)
+        return found
 
     # ---- one lane: swept, or dealt triggers again
 

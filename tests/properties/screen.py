@@ -65,8 +65,10 @@ def rulebook(rng: random.Random) -> Rules:
               for pair in PAIRS]
     pairs = {(rule.name.partition(":")[0], rule.base, rule.quote): rule.name for rule in found}
     money = Thresholds("money", D(300), D(200), D(100), D(350))
-    groups: dict[str, tuple[tuple[int, Group], ...]] = {"standard": ((0, Group("standard")),), "money": ((0, Group("money", by_model={"mt5": money})),),
-              "near": ((0, Group("near", Thresholds("ratio", D("0.5"), D("0.6"), D("0.8"), D("0.4")))),)}
+    groups: dict[str, tuple[tuple[int, Group], ...]] = {
+        "standard": ((0, Group("standard")),), "money": ((0, Group("money", by_model={"mt5": money})),),
+        "near": ((0, Group("near", Thresholds("ratio", D("0.5"), D("0.6"), D("0.8"), D("0.4")))),),
+    }
     return Rules({rule.name: ((0, rule),) for rule in found}, groups, {}, pairs)
 
 
