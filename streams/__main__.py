@@ -212,7 +212,7 @@ def parser() -> argparse.ArgumentParser:
         add("record", _recorded, "a window of the topics into files"),
         add("replay", _recorded, "recorded topics through folds, prices and checks again, under simulated time, also under other rules"),
         add("verify", _recorded, "every verdict derived again from its stamp; exit 1 where one differs"))
-    describe_bench(add("bench", _bench, "speed, latency and memory, beside the peers; a line of JSON a run, and the README's figures of them"))
+    describe_bench(add("bench", _bench, "speed and latency, beside the peers; a line of JSON a run, and the README's figures of them"))
     return root
 
 

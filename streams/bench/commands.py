@@ -2,10 +2,10 @@
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from streams.bench import results
-from streams.bench.engine import Figures, Load, bench
+from streams.bench.engine import Load, bench
 from streams.bench.systems import BARE, SYSTEMS
 from streams.stack.process import StackError
 
@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _runs(options: argparse.Namespace) -> Iterator[Figures]:
+def _runs(options: argparse.Namespace) -> Iterator[Mapping[str, object]]:
     if options.name == "engine":
         systems = options.system or [BARE, *SYSTEMS]
         if wrong := set(systems) - {BARE, *SYSTEMS}:
@@ -47,21 +47,21 @@ def _runs(options: argparse.Namespace) -> Iterator[Figures]:
                 yield ticks(rate, options.seconds)
 
 
-def _risk(options: argparse.Namespace) -> Iterator[Figures]:
+def _risk(options: argparse.Namespace) -> Iterator[Mapping[str, object]]:
     from streams.bench.risk import risk
 
     for _ in range(options.rounds):
         yield from risk(options.accounts, options.ticks)
 
 
-def _recovery(options: argparse.Namespace) -> Iterator[Figures]:
+def _recovery(options: argparse.Namespace) -> Iterator[Mapping[str, object]]:
     from streams.bench.recovery import recover
 
     for _ in range(options.rounds):
         yield recover(options.users)
 
 
-def _soak(options: argparse.Namespace) -> Iterator[Figures]:
+def _soak(options: argparse.Namespace) -> Iterator[Mapping[str, object]]:
     from streams.bench.soak import Soak, soak
 
     for _ in range(options.rounds):

@@ -55,7 +55,8 @@ def drain(run: Run, count: int, broker: Broker) -> Figures:
     first = next(sample for sample in samples if sample.outputs)
     last = next(sample for sample in samples if sample.outputs == samples[-1].outputs)
     between = max(1, last.outputs - first.outputs)
-    return {"run": "drain", "system": run.system, "deltas": count, "events_per_s": round((count - 1) / max(1, stamps[-1] - stamps[0]) * 1000),
+    return {"run": "drain", "system": run.system, "deltas": count,
+            "events_per_s": round((count - 1) / max(1, stamps[-1] - stamps[0]) * 1000),
             "cpu_s_per_million": round((last.worker_s - first.worker_s) / between * 1e6, 1),
             "cpu_s_per_million_with_start": round(samples[-1].worker_s / count * 1e6, 1),
             "broker_cpu_s_per_million": round((last.broker_s - first.broker_s) / between * 1e6, 1),

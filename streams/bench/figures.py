@@ -44,15 +44,15 @@ def replaced(page: str, tables: str) -> str:
 def _drained(rows: Sequence[Row]) -> str:
     if not rows:
         return ""
-    head = ["| system | runs | events/s: median (least to most) | engine's speed by it (goal) | CPU s per million events | RSS MiB | right |",
+    head = ["| system | runs | events/s (least to most) | engine's speed by it (goal) | CPU s per million events | RSS MiB | right |",
             "|---|---|---|---|---|---|---|"]
     speeds = {system: median(_numbers(found, "events_per_s")) for system, found in _by(rows, "system")}
     ours = speeds.get("engine", 0.0)
     for system, found in sorted(_by(rows, "system"), key=lambda pair: -speeds[pair[0]]):
         share = f"{ours / speeds[system]:.2f}" + (f" ({_GOALS[system]:g})" if system in _GOALS else "")
         right = "yes" if not any(row[field] for row in found for field in _WRONG) else "no"
-        head.append(f"| {NAMES[system]} | {len(found)} | {_spread(found, 'events_per_s')} | {share} | {_spread(found, 'cpu_s_per_million')} "
-                    f"| {median(_numbers(found, 'rss_mib')):.0f} | {right} |")
+        head.append(f"| {NAMES[system]} | {len(found)} | {_spread(found, 'events_per_s')} | {share} "
+                    f"| {_spread(found, 'cpu_s_per_million')} | {median(_numbers(found, 'rss_mib')):.0f} | {right} |")
     return "\n".join([*head, "", _origin(rows)])
 
 

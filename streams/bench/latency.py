@@ -60,13 +60,17 @@ def wake(run: Run, consumer: Consumer) -> None:
 @contextmanager
 def sending(run: Run, rate: int, count: int) -> Iterator[Running]:
     """A process that sends while the block runs."""
-    orders = msgspec.json.encode(Orders(run.config.kafka_bootstrap, run.source, run.config.partitions, run.system == "product", rate, count)).decode()
+    given = Orders(run.config.kafka_bootstrap, run.source, run.config.partitions, run.system == "product", rate, count)
+    orders = msgspec.json.encode(given).decode()
     with started(Command("sender", [sys.executable, "-m", "streams.bench.latency", orders]), run.folder / "logs") as running:
         yield running
 
 
 def collect(run: Run, consumer: Consumer, count: int, measured: tuple[int, ...]) -> tuple[list[tuple[int, Told]], list[Sample]]:
-    """(when it came in microseconds, output) each, and a look after the warm-up and one near the end; `measured`: rate, and processes of worker, broker, then our own."""
+    """(when it came in microseconds, output) each, and a look after the warm-up and one near the end.
+
+    `measured`: rate, then the processes of worker and broker, then our own.
+    """
     rate, worker, broker, *own = measured
     found: list[tuple[int, bytes]] = []
     samples: list[Sample] = []

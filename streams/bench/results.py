@@ -44,9 +44,10 @@ def rows(path: Path) -> Iterator[Row]:
 def machine() -> str:
     """Processor, cores and memory, in words."""
     info = Path("/proc/cpuinfo")
-    found = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")] if info.exists() else []
+    lines = info.read_text().splitlines() if info.exists() else []
+    found = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{os.cpu_count()} x {found[0] if found else platform.machine()}, {gib:.0f} GiB, {platform.system()}"
+    return f"{os.cpu_count()} x {(found or [platform.machine()])[0]}, {gib:.0f} GiB, {platform.system()}"
 
 
 def commit() -> str:
@@ -54,5 +55,5 @@ def commit() -> str:
     def said(*words: str) -> str:
         return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=False).stdout.strip()
 
-    changed = said("status", "--porcelain", "--untracked-files=no", "--", "streams/engine", "streams/bench", "streams/app", "tables", "agents")
+    changed = said("status", "--porcelain", "--untracked-files=no", "--", "streams", "tables", "agents", "schemas")
     return said("rev-parse", "--short", "HEAD") + ("+" if changed else "")

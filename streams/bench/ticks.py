@@ -7,7 +7,7 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 
@@ -89,12 +89,16 @@ def _tick(due_ms: int, instrument: Instrument, price: Decimal) -> PriceTick:
                      time_ms=due_ms, source="bench")
 
 
+def _opening(now_ms: int, prices: Mapping[str, Decimal]) -> Iterator[Record]:
+    for at in range(USERS):
+        yield from HouseBook(f"live:{1000 + at}", "bench", reckless=at % 10 == 0, seed=SEED).open(now_ms, prices)
+
+
 async def _open(run: Run) -> None:
     """Rules, first prices, money, then fills."""
     now_ms = time.time_ns() // 1_000_000
     prices = {instrument.key: instrument.price for instrument in INSTRUMENTS}
-    books = [HouseBook(f"live:{1000 + at}", "bench", reckless=at % 10 == 0, seed=SEED) for at in range(USERS)]
-    opening: list[Record] = [record for book in books for record in book.open(now_ms, prices)]
+    opening = list(_opening(now_ms, prices))
     producer = AIOKafkaProducer(bootstrap_servers=run.config.kafka_bootstrap, acks="all", enable_idempotence=True, linger_ms=2,
                                 max_batch_size=131_072)
     await producer.start()
