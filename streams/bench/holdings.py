@@ -30,8 +30,8 @@ def _book(draw: random.Random) -> Account:
     capital = Decimal(draw.randint(1_000, 9_000)) * 10
     held = [_position(one, capital, draw, None, "") for one in draw.sample(_HOUSE, POSITIONS)]
     fills = tuple(f"{one.instrument.partition(':')[2]}/live:{draw.randrange(10**6)}-{at}" for at, one in enumerate(held))
-    return Account(HOUSE, balances={"USD": Balance(_cents(capital, draw), None, _NOW_MS)}, positions=_by_key(held), margin=_margin(capital, draw),
-                   realised_pnl=_cents(money.ZERO, draw), recent_fills=fills)
+    return Account(HOUSE, balances={"USD": Balance(_cents(capital, draw), None, _NOW_MS)}, positions=_by_key(held),
+                   margin=_margin(capital, draw), realised_pnl=_cents(money.ZERO, draw), recent_fills=fills)
 
 
 def _exchange(name: str, draw: random.Random) -> Account:
@@ -40,8 +40,9 @@ def _exchange(name: str, draw: random.Random) -> Account:
     held = [_position(one, capital, draw, _version(draw), "USDM") for one in draw.sample(_COINS, POSITIONS)]
     frames = tuple(f"1/1/{number}" for number in sorted(draw.sample(range(10**5), 8)))
     return Account(ident, BINANCE, BINANCE, "USDT", "external", balances={"USDT": Balance(_cents(capital, draw), _version(draw), _NOW_MS)},
-                   positions=_by_key(held), leverages={held[0].instrument: Decimal(draw.randint(5, 50))}, margin=_margin(capital, draw),
-                   config_versions={f"leverage/{held[0].instrument}": _version(draw)}, snapshot_version=_version(draw), recent_frames=frames)
+                   positions=_by_key(held), leverages={held[0].instrument: Decimal(draw.randint(5, 50))},
+                   margin=_margin(capital, draw), config_versions={f"leverage/{held[0].instrument}": _version(draw)},
+                   snapshot_version=_version(draw), recent_frames=frames)
 
 
 def _by_key(held: list[Position]) -> dict[str, Position]:

@@ -173,8 +173,8 @@ def _processes(config: Config, folder: Path, load: Soak) -> Iterator[list[Runnin
     running = []
     try:
         for part, words in PARTS.items():
-            watched: list[str | Path] = [sys.executable, "-m", "streams.bench.watched", folder / f"{part}.jsonl", str(load.interval_s), *words]
-            running.append(process.start(Command(part, watched, values), folder / "logs"))
+            watched: list[str | Path] = [sys.executable, "-m", "streams.bench.watched", folder / f"{part}.jsonl", str(load.interval_s)]
+            running.append(process.start(Command(part, [*watched, *words], values), folder / "logs"))
         if not process.wait_until(lambda: supervisor.ready(config.web_port), supervisor.READY_S, 0.2):
             raise StackError(f"soak: expected a ready worker, was none; {process.log_end(running[0], 20)}")
         yield running

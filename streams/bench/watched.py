@@ -1,4 +1,4 @@
-"""A process of ours with a thread in it that writes down what the process holds: `python -m streams.bench.watched FILE SECONDS WORDS...`."""
+"""A process of ours and a thread that writes down what it holds: `python -m streams.bench.watched FILE SECONDS WORDS...`."""
 
 import asyncio
 import gc
