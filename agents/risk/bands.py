@@ -40,7 +40,8 @@ def required_of(held: Held, board: Board) -> Floats:
 
 def slope_of(held: Held, weights: Weights, required: Floats) -> Floats:
     """What a move of a position's price by its whole takes at most, tiers as they are."""
-    return np.maximum(weights.a, weights.d) * np.abs(held.size * held.price) + np.maximum(weights.b, weights.e) * np.abs(required)
+    found: Floats = np.maximum(weights.a, weights.d) * np.abs(held.size * held.price) + np.maximum(weights.b, weights.e) * np.abs(required)
+    return found
 
 
 def bands_of(held: Held, board: Board, weights: Weights, reach: tuple[Floats, Floats]) -> Bands:

@@ -82,7 +82,7 @@ class Board:
 
     def required(self, channel: Ints, size: Floats) -> Floats:
         """Maintenance of these sizes; beyond the cap infinite, on an edge that of the upper tier."""
-        found = size * self._rates[channel, 0] - self._amounts[channel, 0]
+        found: Floats = size * self._rates[channel, 0] - self._amounts[channel, 0]
         if self._floors.shape[1] > 1:
             higher = np.flatnonzero(size * (1 + _EDGE) >= self._floors[channel, 1])
             at, some = channel[higher], size[higher]
@@ -94,7 +94,7 @@ class Board:
     def required_alike(self, channel: int, size: Floats) -> Floats:
         """The same for one channel."""
         floors, rates, amounts = self._floors[channel], self._rates[channel], self._amounts[channel]
-        found = size * rates[0] - amounts[0]
+        found: Floats = size * rates[0] - amounts[0]
         largest = float(size.max(initial=0.0)) * (1 + _EDGE)
         for n in range(1, len(floors)):
             if floors[n] > largest:
@@ -144,8 +144,8 @@ class Held(NamedTuple):
     def gather(positions: Positions, board: Board, members: tuple[Ints, Slots]) -> Held:
         of, slot = members
         channel = positions.lane_of(slot).astype(np.int64) // 2
-        columns = (positions.size, positions.cost, positions.margin, positions.share, positions.into, positions.margin_into)
-        return Held(of, slot, channel, *(column[slot] for column in columns), board.price[channel])  # type: ignore[arg-type]
+        size, cost, margin, share = (column[slot] for column in (positions.size, positions.cost, positions.margin, positions.share))
+        return Held(of, slot, channel, size, cost, margin, share, positions.into[slot], positions.margin_into[slot], board.price[channel])
 
     def some(self, chosen: Bools) -> Held:
         """Those of the chosen pools, renumbered."""

@@ -118,8 +118,8 @@ class Market:
 
 
 def _times(found: Mark, factor: Decimal) -> Mark:
-    prices = (None if price is None else price * factor for price in (found.bid, found.ask, found.last, found.mark))
-    return Mark(found.instrument, *prices, found.offset, found.append_ms, found.jumping)
+    bid, ask, last, mark = (None if price is None else price * factor for price in (found.bid, found.ask, found.last, found.mark))
+    return found._replace(bid=bid, ask=ask, last=last, mark=mark)
 
 
 def _side(mark: Mark, field: str) -> Decimal | None:

@@ -7,6 +7,7 @@ along, so that nothing counts twice. An outbox that may not have been delivered 
 import asyncio
 import re
 import time
+from array import array
 from typing import Any, NamedTuple
 
 import msgspec
@@ -90,7 +91,7 @@ async def _copy(move: Move, plan: Plan, number: int) -> int:
         for key, data in part.rows.items():
             assert isinstance(data, bytes)
             row = codec.decode(data)
-            row.positions = [0 if name in move.recreated else at for name, at in zip(plan.sources, row.positions, strict=True)]
+            row.positions = array("q", (0 if name in move.recreated else at for name, at in zip(plan.sources, row.positions, strict=True)))
             if key not in part.unsent:
                 row.outbox = []  # delivered
             if row.state is not None:  # a mirror takes the state of the highest (generation, version)
