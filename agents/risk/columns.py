@@ -170,7 +170,8 @@ class Columns:
         for line in lines.positions:
             if line.conversion.kind or line.margin_conversion.kind or line.share > floor:
                 return True
-            if line.margin is None and line.share + self.board.steep[self._channel(line)] > floor:
+            channel = self._channel(line)  # may lay larger arrays: before any of them is looked at
+            if line.margin is None and line.share + self.board.steep[channel] > floor:
                 return True
         return False
 

@@ -9,7 +9,7 @@ from agents.risk.columns import Columns
 from agents.risk.world import Mark, World
 from agents.verdict import check
 from tables.rows import UNKNOWN, User
-from tests.agents.worlds import BTC, EUR, JPY, NOW, fx_user, mark, position, rules, usdm_user, world
+from tests.agents.worlds import BTC, EUR, JPY, NOW, btc_rule, fx_user, mark, position, rules, usdm_user, world
 
 D = Decimal
 
@@ -97,3 +97,21 @@ def test_a_conversion_instrument_touches_who_converts_through_it() -> None:
     assert columns.holders([JPY]) == [("live:1", "house")]
     near = {JPY: mark(JPY, "150.9", "150.9")}
     assert [found[2] > 0.5 for found in columns.touched([JPY], near)] == [True]
+
+
+def test_more_instruments_than_there_was_room_for() -> None:
+    """Every new instrument may lay larger arrays, in the midst of putting an account."""
+    names = [f"binance_usdm:COIN{at}USDT" for at in range(40)]
+    columns, messages = Columns(), []
+    for name in names:
+        message = btc_rule()
+        message.rule_id = f"instrument:{name}"
+        message.instrument.instrument = name
+        messages.append(message)
+    columns.ruled(rules(*messages), NOW)
+    for at, name in enumerate(names):
+        user = usdm_user("1000", position(name, "0.1", "60000"))
+        columns.put(f"live:{at}", replace(user, user_id=f"live:{at}"))
+    marks = {name: mark(name, "60000") for name in names}
+    columns.touched(names, marks)
+    assert columns.portfolio({"live:0", "live:39"}, marks) == {("live:0", "a1"): (1000.0, 24.0), ("live:39", "a1"): (1000.0, 24.0)}
