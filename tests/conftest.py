@@ -18,11 +18,11 @@ def stack_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("stack")
 
 
-@pytest.fixture(scope="session")
-def kafka(stack_folder: Path) -> Iterator[str]:
-    """Bootstrap servers of a real broker without topics."""
+@pytest.fixture(scope="module")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Bootstrap servers of a real broker without topics; one a module, as topics have names and partitions of their own."""
     try:
-        cluster = start_kafka(stack_folder / "kafka", cache=load().cache)
+        cluster = start_kafka(tmp_path_factory.mktemp("kafka"), cache=load().cache)
     except StackError as error:
         pytest.skip(str(error))
     yield cluster.bootstrap

@@ -9,7 +9,8 @@ import pytest
 
 from streams.__main__ import main, parser
 
-COMMANDS = ("up", "down", "status", "run", "worker", "bridge", "generator", "inject", "doctor", "migrate", "evaluate", "check", "bench")
+COMMANDS = ("up", "down", "status", "run", "worker", "bridge", "generator", "inject", "doctor", "migrate", "evaluate",
+            "rules", "stress", "check", "record", "replay", "verify", "bench")
 
 
 def _run(tmp_path: Path, *words: str, stdin: str = "", **settings: str) -> subprocess.CompletedProcess[str]:

@@ -110,6 +110,7 @@ def test_a_killed_process_comes_back_and_down_ends_all(config: Config) -> None:
 
 def test_one_that_does_not_stay_is_given_up(config: Config, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr(keeper, "ENDS_MAX", 2)
+    monkeypatch.setattr(keeper.log, "disabled", False)  # a worker started within this process sets up logging anew
     started(config, Part("worker-0", [sys.executable, "-c", "raise SystemExit('no broker')"]))
     looking = keeper.Keeper(config)
     for second in range(0, 400, 40):
