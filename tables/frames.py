@@ -25,9 +25,9 @@ def see_part(draft: Draft, account: Account, meta: EventMeta) -> Account:
         return account
     name = (meta.lease_epoch, meta.connection_epoch, meta.receive_seq)
     found = next((frame for frame in account.frames if _name(frame) == name), None)
-    if _was_whole(account, name) if found is None else meta.part_index in found.seen:
-        return account
     now_ms = draft.fact.time_ms
+    if _was_whole(account, name) if found is None else meta.part_index in found.seen and now_ms >= found.since_ms:
+        return account
     seen = tuple(sorted({*(found.seen if found else ()), meta.part_index}))
     others = tuple(frame for frame in account.frames if _name(frame) != name)
     if len(seen) >= meta.part_count or (found is None and name < covered_until(account)):

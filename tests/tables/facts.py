@@ -102,3 +102,16 @@ def said(outputs: Iterable[Output], topic: str) -> list[Message]:
 def anomalies(steps: Iterable[Folded]) -> list[str]:
     """The kinds of the anomalies of some folds."""
     return [message.kind for step in steps for message in said(step.outputs, names.ANOMALIES) if isinstance(message, pb.Anomaly)]
+
+
+def interleaved(topics: dict[str, list[Fact]], picks: list[int]) -> list[Fact]:
+    """The facts of all topics as one history, chosen by `picks`: each topic keeps its own order."""
+    waiting = {topic: list(facts) for topic, facts in topics.items() if facts}
+    merged = []
+    for pick in picks:
+        if waiting:
+            topic = sorted(waiting)[pick % len(waiting)]
+            merged.append(waiting[topic].pop(0))
+            if not waiting[topic]:
+                del waiting[topic]
+    return merged + [one for topic in sorted(waiting) for one in waiting[topic]]

@@ -9,7 +9,7 @@ from schemas import names
 from schemas import user_data_pb2 as ud
 from tables import codec
 from tables.rows import Fact, Margin, PlanStep, User
-from tests.tables.facts import USER, VENUE, balance, delta, end, fact, fold_all, house_fill, meta, order, position, update
+from tests.tables.facts import USER, VENUE, balance, delta, end, fact, fold_all, house_fill, interleaved, meta, order, position, update
 
 Topics = dict[str, list[Fact]]
 
@@ -83,18 +83,6 @@ def worlds(draw: st.DrawFn) -> Topics:
     deltas += [delta(None, "0.5", id=str(n)) for n in draw(st.lists(number, max_size=3))]
     return parts | {names.ORDER_UPDATES: fills + venue, names.ACCOUNT_UPDATES: profile, names.LIQUIDATION_REPORTS: reports,
                     names.ACCOUNT_CONFIG: config, names.VENUE_MARGIN_CALLS: calls, names.WALLET_DELTAS: deltas}
-
-
-def interleaved(topics: Topics, picks: list[int]) -> list[Fact]:
-    waiting = {topic: list(facts) for topic, facts in topics.items() if facts}
-    merged = []
-    for pick in picks:
-        if waiting:
-            topic = sorted(waiting)[pick % len(waiting)]
-            merged.append(waiting[topic].pop(0))
-            if not waiting[topic]:
-                del waiting[topic]
-    return merged + [one for topic in sorted(waiting) for one in waiting[topic]]
 
 
 picks = st.lists(st.integers(0, 7), max_size=40)
