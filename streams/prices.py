@@ -40,7 +40,6 @@ class Prices(Service):
         self.ticks = 0
         self.refused: Counter[str] = Counter()
         self.caught_up = asyncio.Event()
-        self.last_poll_ms = 0
         super().__init__(**kwargs)
 
     def now_ms(self) -> int:
@@ -60,7 +59,6 @@ class Prices(Service):
             ends = await self._assign(consumer)
             while not self.should_stop:
                 batches = await consumer.getmany(timeout_ms=200, max_records=5_000)
-                self.last_poll_ms = now_ms()
                 self._take(batches)
                 if not self.caught_up.is_set() and all([await consumer.position(tp) >= end for tp, end in ends.items()]):
                     self.caught_up.set()

@@ -34,8 +34,3 @@ def lots_max(free_margin: Decimal, margin_per_lot: Decimal, step: Decimal) -> De
     """The most lots that free margin pays for, in whole steps."""
     lots = max(ZERO, free_margin) / margin_per_lot
     return (lots / step).to_integral_value(ROUND_FLOOR) * step if step > 0 else lots
-
-
-def adl_score(profit_share: Decimal, effective_leverage: Decimal) -> Decimal:
-    """Rank in the queue of deleveraging, the highest first (BitMEX): PnL share x leverage in profit, / leverage in loss."""
-    return profit_share * effective_leverage if profit_share > 0 else profit_share / effective_leverage

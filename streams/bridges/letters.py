@@ -10,26 +10,17 @@ from aiokafka import AIOKafkaProducer
 from schemas.engine_pb2 import DeadLetter
 from streams import topics
 from streams.bridges import metrics
+from tables import read
 
 log = logging.getLogger(__name__)
 _KEY_BYTES_MAX, _VALUE_BYTES_MAX, _ERROR_MAX = 1_024, 65_536, 500
 
 
-class Record(Protocol):
+class Record(read.Record, Protocol):
     """What a handler sees of a record; the client's own record has these and more."""
 
     @property
     def topic(self) -> str: ...
-    @property
-    def partition(self) -> int: ...
-    @property
-    def offset(self) -> int: ...
-    @property
-    def timestamp(self) -> int: ...
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
 
 
 class LeftOut(NamedTuple):
