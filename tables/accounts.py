@@ -44,7 +44,7 @@ def quarantine(row: User | None, topic: str, account_id: str, reason: str, now_m
 def expire(row: User, now_ms: int, policy: Policy) -> Folded | None:
     """Gives up what settling accounts still await, and steps nobody reported, past their bounds; None where nothing is due."""
     draft = _touch(row, "", now_ms, policy)
-    for name, account in row.accounts.items():
+    for name, account in sorted(row.accounts.items()):  # as after a restart
         if _is_due(deadline_ms(account, policy), now_ms):
             give_up(draft, account)
         if _is_due(reports.report_deadline_ms(account, policy), now_ms):

@@ -45,7 +45,7 @@ def _end_snapshot(draft: Draft, before: Account, event: UserDataBalanceUpdateEve
     meta = event.meta
     account, items = snapshots.end(draft, before, meta)
     version = version_of(meta)._replace(time_ms=snapshots.as_of_ms(meta, draft.fact.time_ms))
-    for asset, balance in before.balances.items() if items is not None else ():
+    for asset, balance in sorted(before.balances.items()) if items is not None else ():  # as after a restart
         if asset not in (items or ()) and snapshots.gone(balance.version, balance.updated_ms, meta, version.time_ms):
             draft.anomaly("balance_vanished", account.account_id, f"{asset}: not in snapshot {meta.snapshot_id!r}")
             balances = {name: other for name, other in account.balances.items() if name != asset}

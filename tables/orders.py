@@ -62,7 +62,7 @@ def _one_name(row: Orders, event: UserDataOrderUpdateEvent, policy: Policy) -> t
     ident, client = event.order_id or event.algo_id, event.client_order_id
     if not ident:
         told = (name for name, order in row.orders.items() if order.client_order_id == client and name.startswith(prefix))
-        return row, next(told, key)
+        return row, min(told, default=key)
     known = row.orders.get(prefix + client) if client else None
     if known is None or known.order_id:
         return row, key
@@ -129,7 +129,7 @@ def _end_snapshot(row: Orders, fact: Fact, event: UserDataOrderUpdateEvent, poli
         detail = f"{fact.topic} {meta.snapshot_id!r}: expected {expected} rows, was {len(items)}"
         return after, (anomaly(fact, "orders_snapshot_incomplete", meta.account_id, detail),)
     as_of = as_of_ms(meta, fact.time_ms)
-    for key, order in row.orders.items():
+    for key, order in sorted(row.orders.items()):  # as after a restart: the memory of ended ones is bounded
         mine = order.account_id == meta.account_id and (not scope or not order.product or order.product == scope)
         if mine and key not in items and gone(order.version, order.updated_ms, meta, as_of):
             after = _close(after, ClosedOrder(key, _ENDED, as_of), policy)

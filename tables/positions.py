@@ -97,7 +97,7 @@ def _end_snapshot(draft: Draft, before: Account, event: UserDataPositionUpdateEv
     meta = event.meta
     account, items = snapshots.end(draft, before, meta)
     scope, as_of = meta.snapshot_end.scope_product, snapshots.as_of_ms(meta, draft.fact.time_ms)
-    for item, position in before.positions.items() if items is not None else ():
+    for item, position in sorted(before.positions.items()) if items is not None else ():  # as after a restart, whatever came first
         in_scope = not scope or not position.product or position.product == scope
         if in_scope and item not in (items or ()) and snapshots.gone(position.version, position.updated_ms, meta, as_of):
             draft.anomaly("position_vanished", account.account_id, f"{item}: not in snapshot {meta.snapshot_id!r}")

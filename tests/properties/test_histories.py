@@ -143,3 +143,14 @@ def test_the_same_part_on_two_topics_waits_since_its_first_append() -> None:
     broken = KINDS[f"{names.BALANCE_UPDATES}/snapshot_end"].older._replace(value=GARBAGE)  # moves the topic's times
     balance_, config = KINDS[f"{names.BALANCE_UPDATES}/changed"].older, KINDS[f"{names.ACCOUNT_CONFIG}/leverage"].older
     assert run([broken, balance_, config]).state() == run([config, broken, balance_]).state()
+
+
+def test_what_vanished_is_told_in_one_order_before_and_after_a_restart() -> None:
+    """Ids carry a number: told in the order of arrival, the same two anomalies changed names with a restart."""
+    before = [position("3", meta(31)), balance("3", meta(31))]
+    ends = [end(names.POSITION_UPDATES, 80, 0, 610, "s1"), end(names.BALANCE_UPDATES, 80, 0, 610, "s1")]
+    straight = run(before)
+    after = restarted(straight)
+    told, again = (engine.fold(*records(engine, ends)).said(names.ANOMALIES) for engine in (straight, after))
+    assert len(told) == 2 * len(ends)
+    assert told == again
