@@ -13,7 +13,7 @@ WITHOUT ?=
 ACCOUNTS ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down status test lint types unit chaos screen oracle lock proto compose clean clean-data
+.PHONY: help setup run up down status test lint types unit chaos properties screen oracle lock proto compose clean clean-data
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -54,6 +54,10 @@ unit: $(READY) ## pytest, with real Kafka, Redis and Postgres
 
 chaos: $(READY) ## a chaos campaign: SEED=1 SEEDS=1 FAULTS=30 BROKERS=1; WITHOUT=fences, claim or outbox must fail
 	@$(BIN)/python -m tests.chaos.campaign --seed $(SEED) --seeds $(SEEDS) --faults $(FAULTS) --facts $(FACTS) --brokers $(BROKERS) --without "$(WITHOUT)"
+
+properties: $(READY) ## the random properties from other seeds: SEED=1 SEEDS=20, until one fails
+	@for seed in $$(seq $(SEED) $$(($(SEED) + $(SEEDS) - 1))); do echo "seed $$seed"; \
+	  $(BIN)/pytest -q -m hypothesis --hypothesis-profile=further --hypothesis-seed=$$seed --show-capture=no || exit 1; done
 
 oracle: $(READY) ## the risk law against its oracle on random accounts of every model: SEED=1 ACCOUNTS=100000
 	@$(BIN)/python -m tests.agents.oracle_campaign --seed $(SEED) --accounts $(ACCOUNTS)

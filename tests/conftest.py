@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from streams.config import load
 from streams.stack import process
@@ -11,6 +12,11 @@ from streams.stack.kafka import start_kafka
 from streams.stack.postgres import remove_data, start_postgres
 from streams.stack.process import StackError
 from streams.stack.redis import start_redis
+
+# `make test` must say the same of the same tree; `make properties SEED=` looks further.
+settings.register_profile("same", derandomize=True)
+settings.register_profile("further", derandomize=False, print_blob=True)
+settings.load_profile("same")
 
 
 @pytest.fixture(scope="session")
