@@ -18,7 +18,7 @@ from streams.bench.latency import collect, sending, wake
 from streams.bench.measure import cores, quantiles
 from streams.bench.systems import Run, started
 from streams.bench.workload import Told
-from streams.bridges import keys
+from streams.cache import keys
 from streams.bridges.migrate import migrate
 from streams.config import load
 from streams.stack import process

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import redis
 
 from schemas.engine_pb2 import OrdersState, UserState
 from schemas.money import parse, say_short
-from streams.bridges import keys, rows
-from streams.bridges.redis import cache_of
+from streams.bridges import rows
+from streams.bridges.redis_texts import cache_of
+from streams.cache import keys
 from streams.topics import ACCOUNT_STATES
 
 Canonical = dict[str, str]  # a path such as "position/house/house:EURUSD/LONG" and its text
@@ -70,7 +72,7 @@ def postgres_orders(dsn: str) -> dict[str, Canonical]:
 
 def redis_rows(url: str) -> dict[str, Canonical]:
     """By user, what Redis holds, in the form of `canonical_cache`."""
-    client = redis.Redis.from_url(url, decode_responses=True, socket_timeout=5)
+    client = connected(url)
     found: dict[str, Canonical] = {}
     try:
         users = [keys.user_of_config(key) for key in client.scan_iter(match=keys.CONFIG_PATTERN, count=1_000)]
@@ -82,9 +84,18 @@ def redis_rows(url: str) -> dict[str, Canonical]:
     return found
 
 
-def _whole(client: redis.Redis, users: Sequence[str]) -> dict[str, Canonical]:
+def connected(url: str) -> redis.Redis | redis.RedisCluster:
+    """A client that answers text: of the server or, where it says so, of its Cluster. Raises `redis.RedisError`."""
+    single = redis.Redis.from_url(url, decode_responses=True, socket_timeout=5)
+    if not single.info("cluster").get("cluster_enabled"):
+        return single
+    single.close()
+    return redis.RedisCluster.from_url(urlunsplit(urlsplit(url)._replace(path="")), decode_responses=True, socket_timeout=5)
+
+
+def _whole(client: redis.Redis | redis.RedisCluster, users: Sequence[str]) -> dict[str, Canonical]:
     """Those of the users that nobody wrote while they were read: version before and after are the same."""
-    pipe = client.pipeline(transaction=False)
+    pipe = client.pipeline(transaction=False) if isinstance(client, redis.Redis) else client.pipeline()  # type: ignore[no-untyped-call]
     for user in users:
         pipe.hget(keys.versions(user), ACCOUNT_STATES)
         pipe.hgetall(keys.config(user))

@@ -6,8 +6,8 @@ from contextlib import closing
 import pytest
 import redis
 
-from streams.bridges import keys
 from streams.bridges.compare import redis_rows
+from streams.cache import keys
 from streams.topics import ACCOUNT_STATES
 
 USER = "torn:1"
