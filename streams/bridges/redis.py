@@ -14,9 +14,9 @@ from streams import topics
 from streams.bridges import health, metrics
 from streams.bridges.consume import Batch, Status
 from streams.bridges.letters import LeftOut, Record
-from streams.bridges.redis_holders import SEPARATOR, hold
+from streams.bridges.redis_follow import SEPARATOR, follow
 from streams.bridges.redis_shared import Shared
-from streams.bridges.redis_texts import Cache, cache_of, messages
+from streams.bridges.redis_texts import Cache, Passed, cache_of, messages
 from streams.bridges.states import UNREADABLE, Unreadable, newest, read_state
 from streams.cache import keys, scripts
 from streams.cache.store import AWAY, Command, Store
@@ -55,8 +55,8 @@ class Bridge:
         answers = await self.store.run([command for cache in caches for command in self._commands(cache)])
         refused = {at // _EACH: answer for at, answer in enumerate(answers) if isinstance(answer, ResponseError)}
         left_out += [LeftOut(written[at][0], answer) for at, answer in refused.items()]
-        passed = [(cache, answer) for cache, answer in zip(caches, answers[::_EACH], strict=True) if isinstance(answer, list)]
-        await hold(self.store, [(cache, _words(answer[2])) for cache, answer in passed])
+        passed = [_passed(cache, answer) for cache, answer in zip(caches, answers[::_EACH], strict=True) if isinstance(answer, list)]
+        await follow(self.store, passed)
         await self._tell(passed)
         metrics.REFUSED.labels(NAME).inc(len(caches) - len(passed))
         _observe(written)
@@ -68,25 +68,20 @@ class Bridge:
         balance, queue = keys.balance(user), keys.margin_check_queue(user)
         found: list[Command] = [
             ("EVALSHA", scripts.USER.sha, 3, keys.versions(user), keys.config(user), keys.portfolio(user), *stamp, cache.time,
-             SEPARATOR.join(cache.symbols), cache.calculated.get("calculated_at", ""), len(cache.config), *cache.config,
-             *cache.config.values(), *calculated),
+             SEPARATOR.join(cache.symbols), cache.operations, cache.calculated.get("calculated_at", ""), len(cache.config),
+             *cache.config, *cache.config.values(), *calculated),
             ("EVALSHA", scripts.BALANCE.sha, 2, balance, keys.companion(balance), *stamp, wallet, _BALANCE_S)]
         if self._quiet:
             return [*found, ("EXISTS", keys.versions(user))]
         return [*found, ("EVALSHA", scripts.QUEUE.sha, 2, queue, keys.companion(queue), *stamp, wallet, identities.user_parts(user)[1],
                          self._config.queue_margin_check_max)]
 
-    async def _tell(self, passed: Sequence[tuple[Cache, list[object]]]) -> None:
-        said: list[Command] = []
-        for cache, answer in passed:
-            fields = answer[0]
-            changed = {_text(field) for field in fields} if isinstance(fields, list) else set()
-            self.shared.mark(cache)
-            if not self._quiet:
-                said += [("PUBLISH", channel, orjson.dumps(message))
-                         for channel, message in messages(cache, changed, group_changed=bool(answer[1]))]
+    async def _tell(self, passed: Sequence[Passed]) -> None:
+        for one in passed:
+            self.shared.mark(one.cache)
+        said = [(channel, message) for one in passed for channel, message in messages(one)] if not self._quiet else []
         metrics.WRITTEN.labels(NAME).inc(len(passed))
-        await self.store.run(said)
+        await self.store.run([("PUBLISH", channel, orjson.dumps(message)) for channel, message in said])
 
 
 def _observe(written: Sequence[tuple[Record, UserState]]) -> None:
@@ -100,8 +95,11 @@ def _text(value: object) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def _words(value: object) -> tuple[str, ...]:
-    return tuple(sorted({word for word in _text(value).split(SEPARATOR) if word}))
+def _passed(cache: Cache, answer: list[object]) -> Passed:
+    fields, group_changed, symbols, operations = answer
+    changed = tuple(_text(field) for field in fields) if isinstance(fields, list) else ()
+    held = tuple(sorted({word for word in _text(symbols).split(SEPARATOR) if word}))
+    return Passed(cache, changed, bool(group_changed), held, _text(operations))
 
 
 def _readable(batch: Batch, left_out: list[LeftOut]) -> list[tuple[Record, UserState]]:

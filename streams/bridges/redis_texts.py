@@ -13,10 +13,16 @@ from streams.bridges.states import currency_of, house, net_profit, used_margin, 
 from streams.cache import keys
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+ADMIN = "admin"  # the source of what an admin does
+
+
 
 
 class Cache(NamedTuple):
-    """`version` is "generation version"; `symbols` the house positions that are open, in order; `metadata` JSON."""
+    """`version` is "generation version"; `symbols` the house positions that are open, in order; `operations` the next number of an
+
+    admin's fact: a state with another one holds admin operations; `metadata` JSON.
+    """
 
     user: str
     version: str
@@ -24,6 +30,7 @@ class Cache(NamedTuple):
     config: dict[str, str]
     calculated: dict[str, str]
     symbols: tuple[str, ...]
+    operations: str
     metadata: str
 
 
@@ -44,7 +51,7 @@ def cache_of(state: UserState) -> Cache:
                       "margin_level": figures.margin_level_pct, "unrealised_pnl": figures.unrealised_pnl,
                       "calculated_at": moment(account.margin.since_ms or state.updated_ms)}
     return Cache(state.user_id, f"{state.generation} {state.version}", moment(state.updated_ms), config, calculated,
-                 _symbols(state), metadata_of(config))
+                 _symbols(state), str(state.sequences[ADMIN].next if ADMIN in state.sequences else 0), metadata_of(config))
 
 
 def _flag(value: bool) -> str:
@@ -64,21 +71,32 @@ def metadata_of(config: Mapping[str, str]) -> str:
     return orjson.dumps(found).decode()
 
 
-def messages(cache: Cache, changed: set[str], *, group_changed: bool) -> list[tuple[str, dict[str, object]]]:
-    """(channel, message) of an accepted write that changed these fields of the config."""
-    if not changed:
+class Passed(NamedTuple):
+    """What the guard answered of a cache it let pass: fields that changed; symbols and operations as they were before."""
+
+    cache: Cache
+    changed: tuple[str, ...]
+    group_changed: bool
+    symbols: tuple[str, ...]
+    operations: str
+
+    @property
+    def by_admin(self) -> bool:
+        """Whether the state holds operations of an admin that are not followed up yet."""
+        return self.operations != self.cache.operations
+
+
+def messages(passed: Passed) -> list[tuple[str, dict[str, object]]]:
+    """(channel, message) of an accepted write."""
+    if not passed.changed:
         return []
-    fields = {field: cache.config[field] for field in sorted(changed)}
-
-    def said(event: str) -> dict[str, object]:
-        return message(cache.user, fields, (event, cache.time, "margin_engine"), group_changed=group_changed)
-
-    found = [(keys.USER_UPDATES, said("user_update"))]
-    if "wallet_balance" in changed:
-        found.append((keys.BALANCE_UPDATES, said("balance_update")))
-    if group_changed:
-        found.append((keys.GROUP_UPDATES, said("group_change")))
-    return found
+    cache, source = passed.cache, "admin_operation" if passed.by_admin else "margin_engine"
+    fields = {field: cache.config[field] for field in sorted(passed.changed)}
+    wanted = [(keys.USER_UPDATES, "user_update", True), (keys.ADMIN_USER_UPDATES, "admin_user_update", passed.by_admin),
+              (keys.BALANCE_UPDATES, "balance_update", "wallet_balance" in fields),
+              (keys.GROUP_UPDATES, "group_change", passed.group_changed)]
+    return [(channel, message(cache.user, fields, (event, cache.time, source), group_changed=passed.group_changed))
+            for channel, event, is_wanted in wanted if is_wanted]
 
 
 def message(user: str, fields: Mapping[str, str], event: tuple[str, str, str], *, group_changed: bool) -> dict[str, object]:

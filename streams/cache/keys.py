@@ -15,6 +15,8 @@ USER_METADATA = "user_metadata"
 CONFIG_PATTERN = "user:{*}:config"
 MARKET_PATTERN = "market:*"
 SUMMARY_PATTERN = "financial_summary:*"
+SUMMARIES_WAITING = "{financial_summary}:waiting"  # set: users whose summaries the next pass clears
+SUMMARIES_NOW = "{financial_summary}:now"  # set: those whom a pass is at
 
 
 def config(user: str) -> str:

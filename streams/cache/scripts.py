@@ -34,26 +34,27 @@ local function newer(key, source, version)
 end
 """
 
-# KEYS versions, config, portfolio. ARGV source, version, time, symbols, calculated_at, count of fields, those, their values,
-# calculated (field, value, ..). Answers (config fields that changed, group changed, symbols before), or false where the guard refused.
-# `symbols` may name more than are held until SETTLE: who dies between leaves word of every set the user may be in.
+# KEYS versions, config, portfolio. ARGV source, version, time, symbols, operations, calculated_at, count of fields, those, their values,
+# calculated (field, value, ..). Answers (config fields that changed, group changed, symbols, operations before), or false where the guard
+# refused. Until SETTLE `symbols` may name more than are held, and `operations` is behind: who dies between leaves word of what is to do.
 USER = _script("""
 local passed = age(redis.call('HGET', KEYS[1], ARGV[1]), ARGV[2])
 if passed < 0 then return false end
-local symbols = redis.call('HGET', KEYS[1], 'symbols') or ''
-if passed == 0 then return {{}, 0, symbols} end
+local known = redis.call('HMGET', KEYS[1], 'symbols', 'operations')
+local symbols, operations = known[1] or '', known[2] or '0'
+if passed == 0 then return {{}, 0, symbols, operations} end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 if symbols ~= ARGV[4] then redis.call('HSET', KEYS[1], 'symbols', symbols .. '\\31' .. ARGV[4]) end
-local count = tonumber(ARGV[6])
-local last = 6 + 2 * count
-local before = redis.call('HMGET', KEYS[2], unpack(ARGV, 7, 6 + count))
+local count = tonumber(ARGV[7])
+local last = 7 + 2 * count
+local before = redis.call('HMGET', KEYS[2], unpack(ARGV, 8, 7 + count))
 local changed, write, group_changed = {}, {}, false
 for i = 1, count do
-  if before[i] ~= ARGV[6 + count + i] then
-    local field = ARGV[6 + i]
+  if before[i] ~= ARGV[7 + count + i] then
+    local field = ARGV[7 + i]
     changed[#changed + 1] = field
     write[#write + 1] = field
-    write[#write + 1] = ARGV[6 + count + i]
+    write[#write + 1] = ARGV[7 + count + i]
     if field == 'group' and before[i] then group_changed = true end
   end
 end
@@ -61,10 +62,14 @@ if group_changed then
   write[#write + 1] = 'last_group_update'
   write[#write + 1] = ARGV[3]
 end
+if operations ~= ARGV[5] then
+  write[#write + 1] = 'last_admin_update'
+  write[#write + 1] = ARGV[3]
+end
 if #write > 0 then redis.call('HSET', KEYS[2], unpack(write)) end
 local there = redis.call('HMGET', KEYS[3], 'calculated_at', 'wallet_balance')
 local is_there = there[1] or there[2] or redis.call('EXISTS', KEYS[3]) == 1
-if #ARGV > last and (not there[1] or there[1] < ARGV[5]) then
+if #ARGV > last and (not there[1] or there[1] < ARGV[6]) then
   redis.call('HSET', KEYS[3], unpack(ARGV, last + 1))
   is_there = true
 end
@@ -73,7 +78,7 @@ if is_there then
   if there[2] ~= now[1] then redis.call('HSET', KEYS[3], 'wallet_balance', now[1], 'balance_updated_at', now[2]) end
   if group_changed then redis.call('HSET', KEYS[3], 'group', now[3], 'group_updated_at', ARGV[3]) end
 end
-return {changed, group_changed and 1 or 0, symbols}
+return {changed, group_changed and 1 or 0, symbols, operations}
 """)
 
 # KEYS balance, its companion. ARGV source, version, balance, seconds to live.
@@ -100,10 +105,10 @@ redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
 return redis.call(ARGV[3] == '1' and 'SADD' or 'SREM', KEYS[1], ARGV[1])
 """)
 
-# KEYS versions. ARGV source, version, symbols: the sets are as this version says, unless a newer one came meanwhile.
+# KEYS versions. ARGV source, version, symbols, operations: all is as this version says, unless a newer one came meanwhile.
 SETTLE = _script("""
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
-redis.call('HSET', KEYS[1], 'symbols', ARGV[3])
+redis.call('HSET', KEYS[1], 'symbols', ARGV[3], 'operations', ARGV[4])
 return 1
 """)
 
@@ -138,14 +143,6 @@ end
 return 1
 """)
 
-# KEYS versions, config. ARGV source, version, time. Whether this admin operation is news.
-OPERATION = _script("""
-if not newer(KEYS[1], ARGV[1], ARGV[2]) then return 0 end
-local before = redis.call('HGET', KEYS[2], 'last_admin_update')
-if not before or before < ARGV[3] then redis.call('HSET', KEYS[2], 'last_admin_update', ARGV[3]) end
-return 1
-""")
-
 # KEYS lease. ARGV holder, milliseconds. 1 where the lease is the holder's now.
 LEASE = _script("""
 local holder = redis.call('GET', KEYS[1])
@@ -160,4 +157,13 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) 
 return 0
 """)
 
-ALL = (USER, BALANCE, QUEUE, HOLDER, SETTLE, SHARED, PORTFOLIO, OPERATION, LEASE, RELEASE)
+# KEYS waiting, now. Who waits is taken, beside whom a pass before did not finish.
+TAKE = _script("""
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  redis.call('SUNIONSTORE', KEYS[2], KEYS[2], KEYS[1])
+  redis.call('DEL', KEYS[1])
+end
+return redis.call('SMEMBERS', KEYS[2])
+""")
+
+ALL = (USER, BALANCE, QUEUE, HOLDER, SETTLE, SHARED, PORTFOLIO, TAKE, LEASE, RELEASE)
