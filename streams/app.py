@@ -84,10 +84,16 @@ class Outside:
     async def _collect(self) -> None:
         while True:
             await asyncio.sleep(METRICS_INTERVAL_S)
-            self.view.collect()
-            for topic, count in self.facts.dead_letters.items():
-                self.view._rise(f"dead {topic}", METRICS.dead_letters.labels(topic), count)
-            self.view._rise("venue calls", METRICS.venue_margin_calls, self.facts.venue_margin_calls)
+            try:
+                self._collect_once()
+            except Exception:  # figures decide nothing: the next second tries again
+                log.exception("figures not collected")
+
+    def _collect_once(self) -> None:
+        self.view.collect()
+        for topic, count in self.facts.dead_letters.items():
+            self.view._rise(f"dead {topic}", METRICS.dead_letters.labels(topic), count)
+        self.view._rise("venue calls", METRICS.venue_margin_calls, self.facts.venue_margin_calls)
 
     async def _stuck(self, message: str) -> None:
         log.error(message)

@@ -1,6 +1,7 @@
 """Group commit: rows to the changelog, then outputs and states to their topics; the next group collects while one travels."""
 
 import asyncio
+import math
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 Records = list[tuple[bytes, bytes | None]]
 
-
+SLICE_S = 0.01  # of encoding, before others have their turn
 RENEW_S = 300.0  # far below the hour that a displaced row is kept
 
 
@@ -76,6 +77,7 @@ class GroupWriter:
         async with self._lock:
             self._refuse_doubt()
             self.wake.clear()
+            slice_s = math.inf if self.ledger.heavy else SLICE_S  # what is heavy gets nothing more before it is written
             self.pending, self.ledger.heavy = 0, False
             self.room.set()
             changed = {number: part for number, part in self.ledger.parts.items() if part.dirty and part.recovered}
@@ -84,9 +86,9 @@ class GroupWriter:
             began = time.perf_counter()
             rows: dict[int, Records] = {}
             outputs: dict[tuple[str, int], Records] = defaultdict(list)
-            for number, part in changed.items():
-                rows[number] = self._encode(number, part, outputs)
             try:
+                for number, part in changed.items():
+                    rows[number] = await self._encode(number, part, outputs, slice_s)
                 await asyncio.gather(*(self.write_rows(number, changed[number], records) for number, records in rows.items()))
                 await self.send_outputs(outputs)
             except BaseException as error:
@@ -101,16 +103,23 @@ class GroupWriter:
         if self._failed is not None:
             raise InDoubt(f"{self.ledger.plan.name}: expected no group after one that is in doubt ({self._failed!r})")
 
-    def _encode(self, number: int, part: Partition, outputs: dict[tuple[str, int], Records]) -> Records:
-        """Rows of a partition as records, behind the record that says all earlier outputs are acknowledged."""
-        dirty, part.dirty = part.dirty, {}
-        records = [_sent(part)]
-        for key, row in dirty.items():
+    async def _encode(self, number: int, part: Partition, outputs: dict[tuple[str, int], Records], slice_s: float) -> Records:
+        """Rows of a partition as records, behind the record that says all earlier outputs are acknowledged.
+
+        In slices: a large group holds up nothing else. What changes meanwhile is in this group where its row was not taken yet, else in
+        the next; each row is whole.
+        """
+        records, until = [_sent(part)], time.perf_counter() + slice_s
+        for key in list(part.dirty):
+            row = part.dirty.pop(key)
             data, state = self.ledger.codec.encode(row, part.epoch)
             records.append((key, data))
             self.route(key, number, state, (row.outbox, outputs))
             row.outbox, row.waiting = (), 0
-        self.rows_written += len(dirty)
+            if time.perf_counter() > until:
+                await asyncio.sleep(0)
+                until = time.perf_counter() + slice_s
+        self.rows_written += len(records) - 1
         return records
 
     def route(self, key: bytes, number: int, state: bytes, into: tuple[Sequence[Any], dict[tuple[str, int], Records]]) -> None:

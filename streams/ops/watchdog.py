@@ -1,8 +1,11 @@
 """The watchdog: says when there is lag and nothing was committed for too long, the way silent consumers die."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
+
+log = logging.getLogger(__name__)
 
 
 class Sample(NamedTuple):
@@ -50,6 +53,9 @@ async def watch(sample: Callable[[], Awaitable[Sample]], stuck: Callable[[str], 
             message = watchdog.judge(await asyncio.wait_for(sample(), limit_s))
         except TimeoutError:
             message = f"stuck: expected a sample within {limit_s:g} s, was none"
+        except Exception:  # a watchdog that died would say nothing for ever
+            log.exception("no sample taken")
+            message = None
         if message:
             await stuck(message)
         await asyncio.sleep(interval_s)

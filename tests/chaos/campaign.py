@@ -115,7 +115,7 @@ def plan(shape: Shape, trial: Trial, chance: random.Random) -> list[Blows]:
     """All faults dealt out to the phases; a fifth of them are workers that sleep past their session."""
     phases = BARRIERS + 1
     faults = _faults(shape, trial, chance)
-    chunk = max((trial.facts - phases * 2 * BURST) // (len(faults) - 2 * phases), 1) + 1
+    chunk = max((trial.facts - phases * 2 * BURST) // (len(faults) - phases), 1) + 1
     dealt = [faults[at::phases] for at in range(phases)]
     return [Blows([blows[0]], [*blows[2:], (EXTRA, "leave")], blows[1], chunk) for blows in dealt]
 

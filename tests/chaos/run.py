@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaError
 
 from streams import topics
 from streams.config import Config
@@ -35,14 +35,19 @@ Read = Mapping[str, list[Seen]]
 
 @asynccontextmanager
 async def producing(config: Config) -> AsyncIterator[AIOKafkaProducer]:
-    """A producer; while no broker is there it is waited for."""
+    """A producer; while no broker is there it is waited for.
+
+    It must not give up a record either: sent again by another producer it might be there twice. aiokafka gives up what has no leader for
+    as long as a request may take.
+    """
     until = time.monotonic() + BROKER_S
     while True:
-        producer = AIOKafkaProducer(bootstrap_servers=config.kafka_bootstrap, acks="all", enable_idempotence=True)
+        producer = AIOKafkaProducer(bootstrap_servers=config.kafka_bootstrap, acks="all", enable_idempotence=True,
+                                    request_timeout_ms=int(1000 * BROKER_S))
         try:
             await producer.start()
             break
-        except KafkaConnectionError:
+        except KafkaError:
             await producer.stop()
             if time.monotonic() > until:
                 raise

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.chaos.campaign import BARRIERS, passed, plan
 from tests.chaos.cluster import EXTRA, Shape
-from tests.chaos.run import Blows
+from tests.chaos.run import BURST, Blows
 from tests.chaos.story import Trial, _between
 
 SHAPE = Shape(workers=3, bridges=2, brokers=3, static=True)
@@ -33,8 +33,8 @@ def test_a_seed_always_strikes_alike_and_with_every_kind() -> None:
 
 def test_facts_are_dealt_out_to_the_phases() -> None:
     phases = plan(SHAPE, TRIAL, random.Random(1))
-    chunks = sum(each.chunk * (len(each.then) - 1) for each in phases)
-    assert chunks + len(phases) * 2 * 1_400 >= 100_000
+    facts = sum(each.chunk * len(each.then) + 2 * BURST for each in phases)
+    assert 100_000 <= facts < 101_000
 
 
 def test_a_seed_that_passed_is_not_run_again_on_the_same_product(tmp_path: Path) -> None:

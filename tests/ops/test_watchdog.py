@@ -88,3 +88,25 @@ def test_watch_refuses_an_interval_that_sees_too_little(interval_s: float) -> No
 
     with pytest.raises(ValueError, match="interval_s: expected above 0 and at most a quarter"):
         asyncio.run(watch(never, silent, interval_s, LIMIT_S))
+
+
+def test_watch_goes_on_after_a_sample_that_failed(caplog: pytest.LogCaptureFixture) -> None:
+    samples = iter([S(0, 9, 5), S(2, 9, 5), S(4, 9, 5)])
+    failures = [KeyError("no such partition")]
+    told = asyncio.Event()
+
+    async def sample() -> Sample:
+        if failures:
+            raise failures.pop()
+        return next(samples)
+
+    async def stuck(_: str) -> None:
+        told.set()
+
+    async def run() -> None:
+        task = asyncio.create_task(watch(sample, stuck, 0.001, 4.0))
+        await asyncio.wait_for(told.wait(), 5)
+        task.cancel()
+
+    asyncio.run(run())
+    assert "no sample taken" in caplog.text
