@@ -1,21 +1,44 @@
-"""Reads what the four venues say: a private frame, the answers of a snapshot; pure, and the one door to the normalisers."""
+"""Reads what the venues say: a private frame, the answers of a snapshot; pure, and the one door to the normalisers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
-from streams.venues.frames import Asked, Event, Normalised, Receipt
+from streams.venues.frames import Asked, Event, Normalised, Receipt, Unreadable
+from streams.venues.normalise import binance, binance_rest
+from streams.venues.normalise.answers import Rest, read_answers
 
-VENUES = ("binance_usdm", "bybit_v5", "okx_v5", "kucoin_futures")
+Found = TypeVar("Found")
+_STREAMS: Mapping[str, Callable[[bytes, Receipt], Normalised]] = {"binance_usdm": binance.normalise}
+_RESTS: Mapping[str, Rest] = {"binance_usdm": binance_rest.REST}
+VENUES = tuple(_STREAMS)
 
 
 def normalise(venue: str, frame: bytes, receipt: Receipt) -> Normalised:
     """The facts of one private frame, numbered as parts of it, and its signal. Raises `Unreadable` for bytes that are none."""
-    raise NotImplementedError
+    try:
+        return _known(_STREAMS, venue)(frame, receipt)
+    except Unreadable:
+        raise
+    except ValueError as error:  # lone surrogates, numbers past 64 bits: what protobuf cannot hold
+        raise Unreadable(f"frame: {str(error)[:200]}") from None
 
 
 def snapshot(venue: str, parts: Mapping[str, bytes], receipt: Receipt, asked: Asked) -> tuple[Event, ...]:
     """The facts of a venue's REST answers (by the part's name), then an end on each topic that they cover whole.
 
     Raises `Unreadable` naming the part. What is in `asked.held` and in none of the answers is told as zero, and counted among the rows.
-    Fills and ended orders (`userTrades`, `orders`, ...) are told as REST_GAP_FILL, apart from the snapshot.
+    Fills and ended orders (`userTrades`, `order`, ...) are told as REST_GAP_FILL, apart from the snapshot; without `asked.snapshot_id`
+    there is no end.
     """
-    raise NotImplementedError
+    try:
+        return read_answers(_known(_RESTS, venue), parts, receipt, asked)
+    except Unreadable:
+        raise
+    except ValueError as error:
+        raise Unreadable(f"answers: {str(error)[:200]}") from None
+
+
+def _known(table: Mapping[str, Found], venue: str) -> Found:
+    if venue not in table:
+        raise Unreadable(f"venue: expected one of {', '.join(table)}, was {venue[:80]!r}")
+    return table[venue]
