@@ -68,9 +68,18 @@ def _worker(_: argparse.Namespace, config: Config) -> int:
 def _bridge(options: argparse.Namespace, config: Config) -> int:
     if options.mirror == "postgres":
         from streams.bridges.postgres import main as mirror
+    elif options.mirror == "relay":
+        from streams.bridges.relay import main as mirror
     else:
         from streams.bridges.redis import main as mirror
     mirror(config)
+    return 0
+
+
+def _admin(_: argparse.Namespace, config: Config) -> int:
+    from streams.admin.process import main as administer
+
+    administer(config)
     return 0
 
 
@@ -195,7 +204,8 @@ def parser() -> argparse.ArgumentParser:
     add("status", _status, "what runs and where; exit 1 where a process died")
     add("run", _run, "the stack, a board and a self-check in the foreground until Ctrl-C or RUN_SECONDS")
     add("worker", _worker, "one engine worker")
-    add("bridge", _bridge, "one mirror").add_argument("mirror", choices=("postgres", "redis"))
+    add("bridge", _bridge, "one mirror, or the relay of admin facts").add_argument("mirror", choices=("postgres", "redis", "relay"))
+    add("admin", _admin, "the admin API")
     add("generator", _generator, "a seeded market and its users, written to the fact topics")
     add("inject", _inject, 'JSON lines {"key", "value"} from stdin to a topic').add_argument("topic")
     add("doctor", _doctor, "stack, topics, partitions, versions, lag; one line a check, exit 1 where one fails")
@@ -219,7 +229,7 @@ def parser() -> argparse.ArgumentParser:
 def main(words: Sequence[str] | None = None) -> int:
     """Exit status: 0, 1 on failure with one line on stderr, 2 on bad usage. Processes that stay tell their failures to their logs."""
     options = parser().parse_args(words)
-    tells_all = options.command in ("worker", "bridge", "generator")
+    tells_all = options.command in ("worker", "bridge", "admin", "generator")
     if not tells_all:
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the one line on stderr is ours
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)

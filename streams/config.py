@@ -46,6 +46,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     web_host: str = "127.0.0.1"
     web_port: int = 6066
     web_url: str = ""  # of a worker, as other workers reach it; "" = from host and port
+    worker_urls: str = ""  # of the workers, comma-separated, as the admin API asks them
+    admin_host: str = "127.0.0.1"
+    admin_port: int = 6070  # 0 = any free one
     health_port: int = 0  # of a bridge; 0 = any free one
     api_token: str = ""
     log_level: str = "INFO"
@@ -53,6 +56,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     accept_loss: bool = False
     queue_margin_check_max: int = 1_000
     portfolio_interval_ms: int = 200
+    portfolio_users_per_s: int = 20_000  # a worker's write budget
+    market_feed: str = "in"  # house prices from Redis; "out": to Redis; "off"
+    grpc_host: str = "127.0.0.1"
+    grpc_port: int = 6075  # 0 = any free one
+    grpc_tls_cert: str = ""  # files of a PEM chain and its key; both or none
+    grpc_tls_key: str = ""
     run_seconds: float = 0.0
     seed: int = 1
     generator_users: int = 1_000
@@ -61,8 +70,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _POSITIVE = ("partitions", "workers", "replication", "generation", "session_timeout_s", "bundle_records_max", "commit_interval_s",
-             "row_bytes_max", "settle_ms_max", "report_ms_max", "gap_held_max", "mark_stale_ms", "check_slice_ms", "check_report_ms")
-_PORTS = {"web_port": 1, "health_port": 0}  # the least; a worker's port is in the address by which others find its rows: not 0
+             "row_bytes_max", "settle_ms_max", "report_ms_max", "gap_held_max", "mark_stale_ms", "check_slice_ms", "check_report_ms",
+             "portfolio_interval_ms", "portfolio_users_per_s")
+_PORTS = {"web_port": 1, "health_port": 0, "admin_port": 0, "grpc_port": 0}  # the least; a worker's is in its address: not 0
 PORT_MAX = 65_535
 _HOST = r"(\[[0-9A-Fa-f:]+\]|[^\s:,/\[\]]+)(:\d{1,5})?"
 _TEXTS = {  # field -> pattern, and its words
@@ -71,6 +81,7 @@ _TEXTS = {  # field -> pattern, and its words
     "postgres_dsn": (r"postgres(ql)?://\S+|\w+\s*=.+", "postgresql://user@host:port/database"),
     "web_url": (r"(https?://[^\s/]+/?)?", "http://host:port"),
     "default_user_type": (r"[a-z][a-z0-9_]{0,31}", "a to z, 0 to 9 and _, a letter first"),
+    "market_feed": (r"in|out|off", "in, out or off"),
     "log_level": (r"(?i:debug|info|warning|error|critical)", "DEBUG, INFO, WARNING, ERROR or CRITICAL"),
 }
 _SECRET = ("redis_url", "postgres_dsn")  # may hold a password: never said

@@ -28,7 +28,7 @@ class Told(NamedTuple):
 
 
 def canonical_state(state: UserState) -> Canonical:
-    """The state as Postgres should hold it: version, wallet, profile, open balances and positions. Raises `BadNumber`."""
+    """The state as Postgres should hold it: version, profile, open balances and positions; wallets are the ledger's. Raises `BadNumber`."""
     found: Canonical = {}
     for kind, row in rows.user_rows(state):
         found |= _READ[kind](row) if kind in _READ else {}
@@ -171,8 +171,7 @@ def _cache(config: Mapping[str, str], version: str) -> Canonical:
 
 def _user(row: rows.Row) -> Canonical:
     return {
-        "version": f"{row['generation']} {row['version']}", "wallet_balance": _number(row["wallet_balance"]),
-        "margin": _number(row["margin"]),
+        "version": f"{row['generation']} {row['version']}", "margin": _number(row["margin"]),
         "net_profit": _number(row["net_profit"]), "group": str(row["group_name"]), "leverage": _number(row["leverage"]),
         "status": str(row["status"]), "is_active": str(row["is_active"])}
 

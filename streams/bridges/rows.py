@@ -9,11 +9,12 @@ from schemas import keys
 from schemas.engine_pb2 import AccountState, Liquidation, MarginCall, OrdersState, Transaction, UserState
 from schemas.money import parse, say
 from schemas.user_data_pb2 import OrderStatus, PositionSide, Side, UserDataOrderUpdateEvent
-from streams.bridges.states import currency_of, house, net_profit, used_margin, wallet_balance
+from streams.bridges.states import currency_of, house, net_profit, used_margin
 from tables.orders import order_key
 from tables.rows import NORMAL, RUNG_NAMES
 
 Row = dict[str, object]
+FROM_POSTGRES = ("admin", "grpc", "margin_updates")  # sources whose facts are numbered there
 Kinds = Iterator[tuple[str, Row]]
 _ENDED = {OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.REJECTED, OrderStatus.EXPIRED, OrderStatus.EXPIRED_IN_MATCH,
           OrderStatus.PARTIALLY_FILLED_CANCELED}
@@ -34,12 +35,14 @@ def user_rows(state: UserState) -> Kinds:
     profile = state.profile
     kind, ident = keys.user_parts(state.user_id)
     yield "users", {
-        "user_key": state.user_id, "user_type": kind, "user_id": ident, "wallet_balance": say(wallet_balance(state)),
-        "currency": currency_of(state), "margin": say(used_margin(state)), "net_profit": say(net_profit(state)),
+        "user_key": state.user_id, "user_type": kind, "user_id": ident, "currency": currency_of(state),
+        "margin": say(used_margin(state)), "net_profit": say(net_profit(state)),
         "group_name": profile.group or "standard", "leverage": amount(profile.leverage, "leverage"), "status": profile.status or "active",
         "is_active": profile.is_active, "kyc": profile.kyc, "risk_tier": profile.risk_tier,
         "rung": rung(house(state).margin.rung or NORMAL),
-        "fields": dict(profile.fields), "generation": state.generation, "version": state.version, "updated_ms": state.updated_ms}
+        "fields": dict(profile.fields),
+        "sequences": {source: numbers.next - 1 for source, numbers in state.sequences.items() if source in FROM_POSTGRES and numbers.next},
+        "generation": state.generation, "version": state.version, "updated_ms": state.updated_ms}
     for account_id, account in state.accounts.items():
         if account_id != keys.HOUSE:
             yield "accounts", {

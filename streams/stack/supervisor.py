@@ -167,6 +167,8 @@ def _prepare(config: Config, say: Say) -> None:
 
 
 def _start_processes(config: Config, state: State, generator: bool, say: Say) -> None:
+    from streams.stack.admin import start_admin
+
     state.addresses |= {PREFIX + "DATA_DIR": str(folder(config))}
     # Stacks that start at once on a machine choose their workers' ports one after the other: a chosen port is free until it is bound.
     with _alone(Path(tempfile.gettempdir()) / f"marginstream-{os.getuid()}.lock"):
@@ -177,20 +179,22 @@ def _start_processes(config: Config, state: State, generator: bool, say: Say) ->
         for part in state.parts:
             _wait_ready(config, state, part)
     urls = ",".join(f"http://127.0.0.1:{part.port}" for part in state.parts if part.port)
-    state.addresses |= {PREFIX + "WORKER_URLS": urls, PREFIX + "API_URL": urls.partition(",")[0]}
+    state.addresses |= {PREFIX + "WORKER_URLS": urls}
+    state.addresses |= {PREFIX + "API_URL": start_admin(config, state)}
     launch(config, state, Part(KEEPER, [sys.executable, "-m", "streams.stack.keeper"]))
     if generator:
-        launch(config, state, Part("generator", _streams("generator")))
-    say(f"{'workers':<16} {urls}")
+        launch(config, state, Part("generator", streams_words("generator")))
+    say(f"{'workers':<16} {urls}\n{'admin':<16} {state.addresses[PREFIX + 'API_URL']}")
 
 
-def _streams(*words: str) -> list[str]:
+def streams_words(*words: str) -> list[str]:
+    """The words of one of our own commands."""
     return [sys.executable, "-m", "streams", *words]
 
 
 def _parts(ports: list[int]) -> list[Part]:
-    workers = [Part(f"worker-{at}", _streams("worker"), _settings(f"worker-{at}", port)) for at, port in enumerate(ports)]
-    return workers + [Part(f"bridge-{mirror}", _streams("bridge", mirror)) for mirror in ("postgres", "redis")]
+    workers = [Part(f"worker-{at}", streams_words("worker"), _settings(f"worker-{at}", port)) for at, port in enumerate(ports)]
+    return workers + [Part(f"bridge-{mirror}", streams_words("bridge", mirror)) for mirror in ("postgres", "redis")]
 
 
 def _settings(name: str, port: int) -> dict[str, str]:

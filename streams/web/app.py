@@ -8,6 +8,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from streams.ops.health import Runner, application, refusal, serve
 from streams.web.inspection import Inspection, Refused
+from streams.web.judge import JudgePage
 from streams.web.peers import Peers, Unreachable
 from streams.web.stress import STRESS_TIMEOUT_S, StressPage
 from streams.web.view import WorkerView
@@ -18,7 +19,7 @@ _OPEN = {"/health", "/healthz", "/readyz", "/metrics", "/api/market/portfolio/st
 
 async def start(state: WorkerView, host: str, port: int, token: str) -> Runner:
     """Serves `state`; port 0 is any free one, an empty token asks for none. Raises OSError where the port is taken."""
-    app = application(state.worker_name, state.ready, [_authorised(token), _say_refusals])
+    app = application(state.worker_name, state.ready, [authorised(token), _say_refusals])
     peers, patient = Peers(token), Peers(token, STRESS_TIMEOUT_S)
 
     async def close_peers(_: web.Application) -> AsyncIterator[None]:
@@ -28,25 +29,27 @@ async def start(state: WorkerView, host: str, port: int, token: str) -> Runner:
 
     app.cleanup_ctx.append(close_peers)
     app.add_routes(StressPage(state, patient).routes())  # before the tables: it is none
+    app.add_routes(JudgePage(state, peers).routes())
     app.add_routes(Inspection(state, peers).routes())
     return await serve(app, host, port)
 
 
-def _authorised(token: str) -> Middleware:
+def authorised(token: str) -> Middleware:
+    """Asks for `Authorization: Bearer` on all but the open pages; an empty token asks for none."""
     expected = token.encode()
 
     @web.middleware
-    async def authorised(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
         given = credentials.strip().encode(errors="surrogateescape") if scheme.lower() == "bearer" else b""
         is_open = request.path in _OPEN and request.method in {"GET", "HEAD"}
         if token and not is_open and not hmac.compare_digest(given, expected):
-            refused = refusal(401, "unauthorized", "expected the header Authorization: Bearer with the worker's token")
+            refused = refusal(401, "unauthorized", "expected the header Authorization: Bearer with the token")
             refused.headers["WWW-Authenticate"] = "Bearer"
             return refused
         return await handler(request)
 
-    return authorised
+    return check
 
 
 @web.middleware

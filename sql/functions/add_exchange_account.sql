@@ -1,0 +1,26 @@
+CREATE OR REPLACE FUNCTION add_exchange_account(given JSONB) RETURNS JSONB LANGUAGE plpgsql AS $$
+/* An exchange account of a user: user_key, account_id, venue, model, currency, execution, auto_reduce, actor, action.
+   One that was removed comes back; refused where it is there. */
+DECLARE
+    held users := lock_user(given ->> 'user_key');
+    before JSONB := shown_user(held.user_key);
+    added exchange_accounts;
+BEGIN
+    INSERT INTO exchange_accounts AS a (user_key, account_id, venue, model, currency, execution, auto_reduce)
+    VALUES (held.user_key, given ->> 'account_id', given ->> 'venue', coalesce(given ->> 'model', ''), coalesce(given ->> 'currency', ''),
+            coalesce(given ->> 'execution', ''), coalesce((given ->> 'auto_reduce')::BOOLEAN, FALSE))
+    ON CONFLICT (user_key, account_id) DO UPDATE
+        SET venue = EXCLUDED.venue, model = EXCLUDED.model, currency = EXCLUDED.currency, execution = EXCLUDED.execution,
+            auto_reduce = EXCLUDED.auto_reduce, is_active = TRUE, mirrored = FALSE, updated_at = clock_timestamp()
+        WHERE NOT a.is_active
+    RETURNING * INTO added;
+    IF NOT FOUND THEN
+        PERFORM refuse(409, 'account_exists', 'account_id: expected a new account, was ' || (given ->> 'account_id'), 'account_id');
+    END IF;
+    PERFORM put_fact(held.user_key, 'admin', 'account-updates', jsonb_build_object('exchange_account', jsonb_strip_nulls(jsonb_build_object(
+        'account_id', added.account_id, 'venue', added.venue, 'model', added.model, 'currency', added.currency,
+        'execution', added.execution, 'auto_reduce', added.auto_reduce))));
+    PERFORM record_operation(held.user_key, given, before, shown_account(added));
+    RETURN shown_account(added);
+END
+$$;

@@ -1,0 +1,13 @@
+CREATE OR REPLACE FUNCTION forget_delivered() RETURNS BIGINT LANGUAGE plpgsql AS $$
+/* Forgets facts that were published a week ago (the topics hold them as long) and answers to keys of a month ago; returns how many. */
+DECLARE
+    facts BIGINT;
+    said BIGINT;
+BEGIN
+    DELETE FROM outbox WHERE published_at < now() - interval '7 days';
+    GET DIAGNOSTICS facts = ROW_COUNT;
+    DELETE FROM answers WHERE created_at < now() - interval '30 days';
+    GET DIAGNOSTICS said = ROW_COUNT;
+    RETURN facts + said;
+END
+$$;

@@ -1,0 +1,47 @@
+"""Exchange accounts of users: added with their credentials, listed without them, removed."""
+
+import uuid
+
+from aiohttp import web
+
+from streams.admin import reading
+from streams.admin.desk import Desk, actor, once, respond
+from streams.admin.store import Answered
+
+Json = dict[str, object]
+_VENUES = "binance_usdm|binance_coinm|bybit_v5|okx_v5|kucoin_futures|house"
+_NEW: dict[str, reading.Reader] = {
+    "account_id": reading.account_id, "venue": reading.text(_VENUES, f"one of {_VENUES.replace('|', ', ')}"), "model": reading.word,
+    "currency": reading.asset, "auto_reduce": reading.flag, "execution": reading.text("house|external|venue", "house, external or venue")}
+
+
+class Accounts:
+    """The pages of exchange accounts."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def routes(self) -> list[web.RouteDef]:
+        path = "/api/admin/users/{user}/exchange-accounts"
+        return [web.post(path, self.add), web.get(path, self.listed), web.delete(path + "/{account_id}", self.remove)]
+
+    async def add(self, request: web.Request) -> web.Response:
+        """201 with the account; 409 where it is there."""
+        user = self._desk.user(request)
+        body = await reading.read(request, _NEW, ["venue"])
+        key = once(request, body)
+        given = {"account_id": f"x-{uuid.uuid4().hex[:12]}", "execution": "external"} | body
+        given |= {"user_key": user, "actor": actor(request), "action": "exchange_account_added"}
+        return respond(await self._desk.store.call("add_exchange_account", given, key, 201))
+
+    async def listed(self, request: web.Request) -> web.Response:
+        """Every account of the user, removed ones too."""
+        found = await self._desk.store.rows("SELECT shown_account(a) FROM exchange_accounts AS a WHERE user_key = %s ORDER BY account_id",
+                                            [self._desk.user(request)])
+        return respond(Answered(200, {"exchange_accounts": found}))
+
+    async def remove(self, request: web.Request) -> web.Response:
+        """The account as it was; 404 where there is none in use."""
+        given: Json = {"user_key": self._desk.user(request), "account_id": request.match_info["account_id"], "actor": actor(request),
+                       "action": "exchange_account_removed"}
+        return respond(await self._desk.store.call("remove_exchange_account", given, once(request, given)))

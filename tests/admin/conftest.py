@@ -1,0 +1,56 @@
+"""A database of the admin API's own, empty for every test, and a stand-in for the workers."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import psycopg
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from psycopg.conninfo import make_conninfo
+
+from streams.admin.app import admin
+from streams.admin.desk import Desk
+from streams.admin.engine import Workers
+from streams.admin.store import Store
+from streams.bridges.migrate import migrate
+from tests.admin.workers import StandIn
+
+TABLES = ("users, exchange_accounts, balances, positions, transactions, ledger_balances, outbox, audit_log, money_requests, answers")
+Client = TestClient[web.Request, web.Application]
+
+
+@pytest.fixture(scope="session")
+def admin_dsn(postgres_dsn: str) -> str:
+    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE administered")
+    dsn = make_conninfo(postgres_dsn, dbname="administered")
+    migrate(dsn)
+    return dsn
+
+
+@pytest.fixture
+def dsn(admin_dsn: str) -> str:
+    with psycopg.connect(admin_dsn) as connection:
+        connection.execute(f"TRUNCATE {TABLES}".encode())
+    return admin_dsn
+
+
+@pytest.fixture
+def database(dsn: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+async def workers() -> AsyncIterator[StandIn]:
+    stand_in = StandIn()
+    async with TestServer(stand_in.app) as server:
+        stand_in.url = str(server.make_url("")).rstrip("/")
+        yield stand_in
+
+
+@pytest.fixture
+async def api(dsn: str, workers: StandIn) -> AsyncIterator[Client]:
+    desk = Desk(Store(dsn), Workers([workers.url], ""), "live")
+    async with TestClient(TestServer(admin(desk, lambda: (True, ""), ""))) as client:
+        yield client
