@@ -11,9 +11,10 @@ FACTS ?= 100000
 BROKERS ?= 1
 WITHOUT ?=
 ACCOUNTS ?= 100000
+COUNT ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down status test lint types unit chaos properties screen oracle lock proto compose clean clean-data
+.PHONY: help setup run up down status test lint types unit chaos properties screen oracle lock fuzz proto compose clean clean-data
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -64,6 +65,9 @@ oracle: $(READY) ## the risk law against its oracle on random accounts of every 
 
 screen: $(READY) ## the screen against the law in Decimal: 10,000 accounts, 2,000 ticks, SEED=1
 	@$(BIN)/python -m tests.properties.screen --seed $(SEED)
+
+fuzz: $(READY) ## 100,000 malformed market hashes and channel messages: SEED=1 COUNT=100000
+	@$(BIN)/python -m tests.redis.fuzz --seed $(SEED) --count $(COUNT)
 
 proto: $(READY) ## generate schemas/*_pb2.py
 	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. schemas/user_data.proto schemas/engine.proto

@@ -5,6 +5,7 @@ import asyncio
 from streams import topics
 from streams.bridges.consume import Mirror, Status, consume
 from streams.bridges.redis import NAME, Bridge
+from streams.bridges.redis_channels import listen
 from streams.bridges.redis_follow import sweeping
 from streams.cache.store import AWAY, Store
 from streams.config import Config
@@ -19,5 +20,6 @@ async def serve(config: Config, status: Status, stop: asyncio.Event) -> None:
             running.create_task(consume(config, Mirror(NAME, (topics.ACCOUNT_STATES,), bridge.write, AWAY), status, stop))
             running.create_task(bridge.shared.run(stop))
             running.create_task(sweeping(store, stop))
+            running.create_task(listen(config, store, stop))
     finally:
         await store.close()

@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import psycopg
 import pytest
 import redis
+from psycopg.conninfo import make_conninfo
 
 from streams.bridges.compare import connected
+from streams.bridges.migrate import migrate
 from streams.stack import process
 from streams.stack.process import Command, free_ports, start, wait_port
 from streams.stack.redis import binary, redis_cli, start_redis
@@ -80,3 +83,20 @@ def client(url: str) -> Iterator[Client]:
     found = connected(url)
     yield found
     found.close()
+
+
+@pytest.fixture(scope="session")
+def channels_dsn(postgres_dsn: str) -> str:
+    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE channels")
+    dsn = make_conninfo(postgres_dsn, dbname="channels")
+    migrate(dsn)
+    return dsn
+
+
+@pytest.fixture
+def dsn(channels_dsn: str) -> str:
+    """A database without a user."""
+    with psycopg.connect(channels_dsn) as connection:
+        connection.execute("TRUNCATE users, transactions, ledger_balances, outbox, audit_log, answers, mirror_progress")
+    return channels_dsn
