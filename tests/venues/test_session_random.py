@@ -1,0 +1,70 @@
+"""Random histories with faults: whatever happens, the facts on the topics amount to the venue's ledger; no fill missing, none twice."""
+
+from decimal import Decimal
+
+import pytest
+
+from streams.venues.words import State
+from tests.venues.folded import fold
+from tests.venues.world import World
+
+FAULTS = ("refused connect", "mute", "5xx", "lag", "late frames", "twice")
+WRONG = ("nothing", "cut", "half open", "expire", "refuse", "kill", "kafka", "wait", "long wait", "closing")
+SEEDS = range(200)
+AT_ONCE = 20  # seeds a test: each is a fraction of a second
+
+
+def live_through(seed: int) -> World:
+    """Some hours of trading in which everything goes wrong at times."""
+    world = World(seed, frozenset(FAULTS))
+    chance = world.chance
+    world.start()
+    for _ in range(chance.randint(15, 40)):
+        for _ in range(chance.randint(1, 12)):
+            world.act()
+            world.run(chance.choice((0, 3, 50, 400, 2_000)))
+        _go_wrong(world, chance.choice(WRONG))
+    world.quiet()
+    return world
+
+
+def _go_wrong(world: World, what: str) -> None:
+    chance = world.chance
+    if what in ("cut", "half open"):
+        world.cut(heard=what == "cut")
+    elif what == "expire":
+        world.expire()
+    elif what == "refuse":
+        world.refuse(chance.choice(("auth", "banned", "limited", "clock")))
+        world.cut()
+    elif what == "kill":
+        world.kill()
+    elif what == "kafka":
+        world.kafka_up = False
+        world.after(chance.randint(1_000, 120_000), world.kafka_back)
+    elif what == "closing":
+        world.emit_control({"e": "serverShutdown", "E": world.now_ms})
+    world.run({"wait": 120_000, "long wait": chance.randint(1_800_000, 30_000_000)}.get(what, chance.randint(0, 5_000)))
+
+
+def differences(world: World) -> list[str]:
+    """What the topics say otherwise than the ledger."""
+    found, ledger = fold(world.told), world.ledger
+    account = found.user.accounts["bn"]
+    positions = {one.instrument.partition(":")[2]: one.quantity for one in account.positions.values()}
+    truth = {name: amount for name, (amount, _, _) in ledger.positions.items() if amount}
+    fills = {(row["symbol"], str(row["orderId"]), str(row["id"])): (Decimal(row["qty"]), Decimal(row["price"])) for row in ledger.fills}
+    open_ones = {(order.symbol, str(order.ident), order.filled) for order in ledger.orders.values()
+                 if order.status in ("NEW", "PARTIALLY_FILLED")}
+    told_open = {(order.instrument.partition(":")[2], order.order_id, order.filled_quantity) for order in found.orders.orders.values()}
+    pairs = {"positions": (positions, truth), "wallet": (account.balances["USDT"].wallet_balance, ledger.wallet),
+             "orders": (told_open, open_ones), "fills missing": (sorted(fills.keys() - found.fills.keys()), []),
+             "fills invented": (sorted(found.fills.keys() - fills.keys()), []), "fills": (found.fills, fills),
+             "state": (world.session.state, State.LIVE)}
+    return [f"{name}: expected {truth}, was {told}" for name, (told, truth) in pairs.items() if told != truth]
+
+
+@pytest.mark.parametrize("first", SEEDS[::AT_ONCE])
+def test_a_random_history_ends_in_the_ledgers_state(first: int) -> None:
+    wrong = {seed: found for seed in range(first, first + AT_ONCE) if (found := differences(live_through(seed)))}
+    assert wrong == {}
