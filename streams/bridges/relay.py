@@ -26,9 +26,8 @@ _BATCH_MAX = 500
 _WAIT_S = 0.5
 _CLAIM_S = 2.0
 
-_SHARD = f"(hashtext(user_key) & 2147483647) % {SHARDS}"
-_WAITING = (f"SELECT id, user_key, topic, value FROM outbox WHERE published_at IS NULL AND {_SHARD} = ANY (%s)"
-            f" ORDER BY id LIMIT {_BATCH_MAX}")
+_WAITING = (f"SELECT id, user_key, topic, value FROM outbox WHERE published_at IS NULL"
+            f" AND (hashtext(user_key) & 2147483647) %% {SHARDS} = ANY (%s) AND user_key <> ALL (%s) ORDER BY id LIMIT {_BATCH_MAX}")
 _PUBLISHED = "UPDATE outbox SET published_at = clock_timestamp() WHERE id = ANY (%s)"
 _CLAIM = "SELECT shard FROM unnest(%s::INTEGER[]) AS shard WHERE pg_try_advisory_lock(%s, shard)"
 
@@ -51,6 +50,7 @@ class Relay:
         self._producer: AIOKafkaProducer | None = None
         self._shards: set[int] = set()
         self._claimed_s = 0.0
+        self._stuck: set[str] = set()  # users of whom a fact cannot be said: nothing may overtake it
 
     async def turn(self) -> None:
         """Sends what waits, then waits a moment for more; raises one of `AWAY`, after which everything begins anew."""
@@ -107,28 +107,39 @@ class Relay:
         self._status.partitions = len(self._shards)
 
     async def _send(self, connection: psycopg.AsyncConnection[tuple[object, ...]]) -> int:
-        cursor = await connection.execute(_WAITING.encode(), [sorted(self._shards)])
-        facts = [Fact(*row) for row in await cursor.fetchall()]  # type: ignore[arg-type]
+        cursor = await connection.execute(_WAITING.encode(), [sorted(self._shards), sorted(self._stuck)])
+        found = [Fact(*row) for row in await cursor.fetchall()]  # type: ignore[arg-type]
+        facts = [(fact, said) for fact in found if (said := self._said(fact)) is not None]
         if facts:
             assert self._producer is not None
             await _publish(self._producer, facts, self._config.partitions)
-            await connection.execute(_PUBLISHED.encode(), [[fact.ident for fact in facts]])
+            await connection.execute(_PUBLISHED.encode(), [[fact.ident for fact, _ in facts]])
             metrics.WRITTEN.labels(NAME).inc(len(facts))
             metrics.CAUGHT_UP.labels(NAME).set_to_current_time()
             self._status.records += len(facts)
             self._status.last_commit_ms = int(time.time() * 1000)
         return len(facts)
 
+    def _said(self, fact: Fact) -> bytes | None:
+        if fact.user in self._stuck:
+            return None
+        try:
+            return message(fact)
+        except (json_format.ParseError, KeyError, ValueError) as error:
+            log.error("outbox %d: %s of %s cannot be said, the user's facts wait: %s", fact.ident, fact.topic, fact.user, error)
+            metrics.UNREADABLE.labels(NAME, fact.topic).inc()
+            self._stuck.add(fact.user)
+            return None
 
-async def _publish(producer: AIOKafkaProducer, facts: Sequence[Fact], partitions: int) -> None:
+
+async def _publish(producer: AIOKafkaProducer, facts: Sequence[tuple[Fact, bytes]], partitions: int) -> None:
     """All acknowledged, or an error: the whole batch then comes again, and the engine skips what it has by number."""
-    sent = [await producer.send(fact.topic, message(fact), key=fact.user.encode(), partition=partition_of(fact.user.encode(), partitions))
-            for fact in facts]
-    await asyncio.gather(*sent)
+    keyed = [(fact.topic, fact.user.encode(), said) for fact, said in facts]
+    await asyncio.gather(*[await producer.send(topic, said, key=key, partition=partition_of(key, partitions)) for topic, key, said in keyed])
 
 
 def message(fact: Fact) -> bytes:
-    """The fact as its topic has it; raises `ParseError` where the outbox holds something else: no later fact may overtake it."""
+    """The fact as its topic has it; raises `ParseError` or `KeyError` where the outbox holds something else."""
     found: bytes = json_format.ParseDict(fact.value, topics.BY_NAME[fact.topic].message()).SerializeToString()
     return found
 

@@ -15,7 +15,7 @@ from streams.admin.store import Store
 from streams.bridges.migrate import migrate
 from tests.admin.workers import StandIn
 
-TABLES = ("users, exchange_accounts, balances, positions, transactions, ledger_balances, outbox, audit_log, money_requests, answers")
+TABLES = "users, exchange_accounts, balances, positions, transactions, ledger_balances, outbox, audit_log, money_requests, answers"
 Client = TestClient[web.Request, web.Application]
 
 
@@ -31,7 +31,9 @@ def admin_dsn(postgres_dsn: str) -> str:
 @pytest.fixture
 def dsn(admin_dsn: str) -> str:
     with psycopg.connect(admin_dsn) as connection:
-        connection.execute(f"TRUNCATE {TABLES}".encode())
+        connection.execute("SET LOCAL session_replication_role = replica")  # no triggers: history may go; quicker than TRUNCATE
+        for table in TABLES.split(", "):
+            connection.execute(f"DELETE FROM {table}".encode())
     return admin_dsn
 
 
