@@ -16,6 +16,7 @@ from streams.config import BadSetting, Config, load
 from streams.replay.options import describe as describe_recordings
 from streams.rules.options import describe as describe_rules
 from streams.stack.process import StackError
+from streams.venues.options import describe as describe_decode
 
 Run = Callable[[argparse.Namespace, Config], int]
 _LINE_MAX = 1_000
@@ -124,6 +125,18 @@ def _evaluate(options: argparse.Namespace, _: Config) -> int:
     return evaluate_lines(_stdin(), sys.stdout) if options.lines else evaluate_one(_stdin(), sys.stdout)
 
 
+def _decode(options: argparse.Namespace, config: Config) -> int:
+    from streams.venues.command import decode_lines, decode_one
+    from streams.venues.frames import Receipt, Unreadable
+
+    receipt = Receipt(user_key(options.user, config.default_user_type), options.account, received_ns=options.received_ns)
+    source = io.BytesIO() if sys.stdin is None else sys.stdin.buffer
+    try:
+        return (decode_lines if options.lines else decode_one)(options.venue, receipt, source, sys.stdout)
+    except Unreadable as error:
+        raise StackError(str(error)) from None
+
+
 def _rules(options: argparse.Namespace, config: Config) -> int:
     from streams.rules.commands import run
     from streams.stack.supervisor import located
@@ -212,6 +225,7 @@ def parser() -> argparse.ArgumentParser:
     add("migrate", _migrate, "copy the rows into the generation that is set, after a topic was recreated")
     evaluate = add("evaluate", _evaluate, "one account as JSON from stdin, its margin as JSON")
     evaluate.add_argument("--lines", action="store_true", help="JSON lines in and out")
+    describe_decode(add("decode", _decode, "one raw private frame of a venue from stdin, its events as JSON"))
     describe_rules(add("rules", _rules, "rules as data: list, show, apply a file (shown first, refused where it liquidates), publish"))
     stress = add("stress", _stress, "price shocks over accounts as JSON lines (evaluate's) from stdin, or over the live book")
     stress.add_argument("--shock", action="append", metavar="SYMBOL=SHARE,...", help="or a range of them: all=-0.3:0.3:0.05")

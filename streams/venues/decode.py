@@ -4,12 +4,16 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from streams.venues.frames import Asked, Event, Normalised, Receipt, Unreadable
-from streams.venues.normalise import binance, binance_rest
+from streams.venues.normalise import binance, binance_rest, bybit, bybit_rest, kucoin, kucoin_rest, okx, okx_rest
 from streams.venues.normalise.answers import Rest, read_answers
 
 Found = TypeVar("Found")
-_STREAMS: Mapping[str, Callable[[bytes, Receipt], Normalised]] = {"binance_usdm": binance.normalise}
-_RESTS: Mapping[str, Rest] = {"binance_usdm": binance_rest.REST}
+_STREAMS: Mapping[str, Callable[[bytes, Receipt], Normalised]] = {
+    "binance_usdm": binance.normalise, "bybit_v5": bybit.normalise, "okx_v5": okx.normalise, "kucoin_futures": kucoin.normalise,
+}
+_RESTS: Mapping[str, Rest] = {
+    "binance_usdm": binance_rest.REST, "bybit_v5": bybit_rest.REST, "okx_v5": okx_rest.REST, "kucoin_futures": kucoin_rest.REST,
+}
 VENUES = tuple(_STREAMS)
 
 

@@ -8,8 +8,8 @@ from schemas import names
 from schemas import user_data_pb2 as data
 from schemas.keys import instrument_key
 from streams.venues.frames import Asked, Event, Held, Receipt, Unreadable
-from streams.venues.normalise.fields import Fields, read
-from streams.venues.normalise.telling import Telling, Told, topic_of
+from streams.venues.normalise.fields import Fields, read, rows
+from streams.venues.normalise.telling import Teller, Telling, Told, topic_of
 from tables.orders import order_key
 from tables.positions import side_of
 from tables.rows import position_key
@@ -29,7 +29,7 @@ class Answers:
         self.asked, self.product = asked, product
         frame = b"\0".join((asked.snapshot_id.encode(), *(item for part in sorted(parts) for item in (part.encode(), parts[part]))))
         self._telling = Telling(exchange, receipt, "", frame)
-        self._telling.snapshot_id = asked.snapshot_id
+        self._telling.snapshot_id, self._telling.is_whole = asked.snapshot_id, False
         self._rows: dict[tuple[str, str], Told] = {}
         self._source = data.REST_SNAPSHOT
 
@@ -53,7 +53,7 @@ class Answers:
         if key in self._rows:
             return
         self._rows[key] = message
-        message.meta.source = data.REST_SNAPSHOT
+        message.meta.source = message.meta.source or data.REST_SNAPSHOT
         self._telling.tell(message, fields)
 
     def tell_gap(self, message: Told, fields: Fields | None = None) -> None:
@@ -78,7 +78,7 @@ class Answers:
     def close(self, topic: str, product: str) -> None:
         """Zeros of what was held and is not mentioned, then the topic's end; `product` "" covers all of them."""
         for held in sorted(self.asked.held):
-            gone = _gone(held) if held.topic == topic and product in ("", held.product) else None
+            gone = _gone(held) if held.topic == topic and ("" in (product, held.product) or product == held.product) else None
             if gone is not None and (topic, _item(gone)) not in self._rows:
                 gone.meta.product_raw = held.product
                 self.tell(gone)
@@ -94,33 +94,58 @@ class Answers:
         return self._telling.events()
 
 
+Reader = Callable[[Answers, object], None]
+
+
+def each(read_row: Callable[[Teller, Fields], None], *, gap: bool = False) -> Reader:
+    """A reader of a list whose rows are read one by one; `gap`: of what happened while nobody listened."""
+
+    def read_all(answers: Answers, found: object) -> None:
+        for row in rows(found, "list"):
+            read_row(answers, row)
+
+    def read_gap(answers: Answers, found: object) -> None:
+        with answers.gap():
+            read_all(answers, found)
+
+    return read_gap if gap else read_all
+
+
 class Rest(NamedTuple):
     """How a venue's answers are read: what is refused, a reader a part in order of telling, and which parts cover a topic whole."""
 
     exchange: data.Exchange
     product: str
     check: Callable[[str, object], object]  # (part, answer): what a reader gets
-    readers: Mapping[str, Callable[[Answers, object], None]]
+    readers: Mapping[str, Reader]
     covers: Mapping[str, tuple[set[str], ...]]
 
 
 def read_answers(rest: Rest, parts: Mapping[str, bytes], receipt: Receipt, asked: Asked) -> tuple[Event, ...]:
-    """The facts of a snapshot, or of a gap where it has no id. Raises `Unreadable` naming the part."""
+    """The facts of a snapshot, or of a gap where it has no id. What follows a colon in a part's name tells it from others of its kind.
+
+    Raises `Unreadable` naming the part.
+    """
     answers = Answers(rest.exchange, rest.product, parts, receipt, asked)
-    for part in parts:
-        if part not in rest.readers:
-            raise Unreadable(f"part {part[:80]!r}: expected one of {', '.join(rest.readers)}, was none of them")
+    order = list(rest.readers)
+    kinds = {part: _kind(part, order) for part in parts}
     answers.found = {part: rest.check(part, found) for part, found in answers.found.items()}
-    for part, reader in rest.readers.items():
-        if part in answers.found:
-            answers.part(part)
-            reader(answers, answers.found[part])
-    if asked.snapshot_id:
-        answers.part("SNAPSHOT")
-        for topic, ways in rest.covers.items():
-            if any(way <= set(parts) for way in ways):
-                answers.close(topic, rest.product)
+    for part in sorted(parts, key=lambda part: order.index(kinds[part])):
+        answers.part(kinds[part])
+        rest.readers[kinds[part]](answers, answers.found[part])
+    answers.part("SNAPSHOT")
+    answered = set(kinds.values())
+    for topic, ways in rest.covers.items() if asked.snapshot_id else ():
+        if any(way <= answered for way in ways):
+            answers.close(topic, rest.product)
     return answers.events()
+
+
+def _kind(part: str, kinds: list[str]) -> str:
+    kind = part.partition(":")[0]
+    if kind not in kinds:
+        raise Unreadable(f"part {part[:80]!r}: expected one of {', '.join(kinds)}, was none of them")
+    return kind
 
 
 def _gone(held: Held) -> Told | None:

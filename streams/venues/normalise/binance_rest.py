@@ -11,8 +11,9 @@ from streams.venues.normalise.binance_orders import POSITION_SIDES, SIDES, STATU
 from streams.venues.normalise.fields import Fields, is_zero, put, rows
 
 _ASSET = {
-    "asset": "asset", "wallet_balance": "walletBalance", "cross_wallet_balance": "crossWalletBalance", "available_balance": "availableBalance",
-    "equity": "marginBalance", "unrealized_pnl": "unrealizedProfit", "initial_margin": "initialMargin", "maint_margin": "maintMargin",
+    "asset": "asset", "wallet_balance": "walletBalance", "cross_wallet_balance": "crossWalletBalance",
+    "available_balance": "availableBalance", "equity": "marginBalance", "unrealized_pnl": "unrealizedProfit",
+    "initial_margin": "initialMargin", "maint_margin": "maintMargin",
     "order_margin": "openOrderInitialMargin", "position_margin": "positionInitialMargin",
 }
 _TOTAL = {
@@ -23,8 +24,9 @@ _TOTAL = {
 _BALANCE = {"asset": "asset", "wallet_balance": "balance", "cross_wallet_balance": "crossWalletBalance",
             "available_balance": "availableBalance"}
 _POSITION = {
-    "symbol": "symbol", "amount": "positionAmt", "entry_price": "entryPrice", "breakeven_price": "breakEvenPrice", "mark_price": "markPrice",
-    "liquidation_price": "liquidationPrice", "unrealized_pnl": "unRealizedProfit", "isolated_wallet": "isolatedWallet",
+    "symbol": "symbol", "amount": "positionAmt", "entry_price": "entryPrice", "breakeven_price": "breakEvenPrice",
+    "mark_price": "markPrice", "liquidation_price": "liquidationPrice", "unrealized_pnl": "unRealizedProfit",
+    "isolated_wallet": "isolatedWallet",
     "margin_asset": "marginAsset", "leverage": "leverage", "initial_margin": "initialMargin", "maint_margin": "maintMargin",
     "position_value": "notional", "adl_rank": "adl", "auto_add_margin": "isAutoAddMargin",
 }
@@ -32,13 +34,15 @@ _ORDER = {
     "symbol": "symbol", "order_id": "orderId", "client_order_id": "clientOrderId", "order_type_raw": "type",
     "original_order_type_raw": "origType", "time_in_force_raw": "timeInForce", "orig_qty": "origQty", "price": "price",
     "stop_price": "stopPrice", "activation_price": "activatePrice", "callback_rate": "priceRate", "working_type_raw": "workingType",
-    "reduce_only": "reduceOnly", "close_position": "closePosition", "price_protect": "priceProtect", "stp_mode_raw": "selfTradePreventionMode",
+    "reduce_only": "reduceOnly", "close_position": "closePosition", "price_protect": "priceProtect",
+    "stp_mode_raw": "selfTradePreventionMode",
     "price_match_raw": "priceMatch", "good_till_date_ms": "goodTillDate", "status_raw": "status", "cum_filled_qty": "executedQty",
     "avg_price": "avgPrice", "cum_quote": "cumQuote", "order_create_time_ms": "time",
 }
 _ALGO = {
     "symbol": "symbol", "algo_id": "algoId", "client_algo_id": "clientAlgoId", "matching_order_id": "actualOrderId",
-    "order_type_raw": "orderType", "time_in_force_raw": "timeInForce", "orig_qty": "quantity", "price": "price", "stop_price": "triggerPrice",
+    "order_type_raw": "orderType", "time_in_force_raw": "timeInForce", "orig_qty": "quantity", "price": "price",
+    "stop_price": "triggerPrice",
     "activation_price": "activatePrice", "callback_rate": "callbackRate", "working_type_raw": "workingType", "reduce_only": "reduceOnly",
     "close_position": "closePosition", "price_protect": "priceProtect", "stp_mode_raw": "selfTradePreventionMode",
     "price_match_raw": "priceMatch", "good_till_date_ms": "goodTillDate", "status_raw": "algoStatus", "avg_price": "actualPrice",

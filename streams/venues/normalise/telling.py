@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping
+from typing import Protocol
 
 from google.protobuf.message import Message
 
@@ -30,6 +31,13 @@ _MASK = b"***"
 _PRICES, _FILLED = ("price", "avg_price", "stop_price"), ("qty", "price")
 
 
+class Teller(Protocol):
+    """Who takes what a row tells: a frame or a snapshot."""
+
+    def tell(self, message: Told, fields: Fields | None = None) -> None:
+        """Adds an event; what nobody read of `fields` goes into its `extra`."""
+
+
 class Telling:
     """Collects what one frame (or one snapshot, by `snapshot_id`) tells, then numbers it.
 
@@ -42,6 +50,7 @@ class Telling:
         self.event_ms: int | None = None
         self.source = data.STREAM
         self.snapshot_id = ""
+        self.is_whole = True  # a frame or a snapshot; of what a gap held nobody waits for the rest
         self.raw = raw if len(raw) <= _WHOLE_BYTES_MAX else b""
         self._frame = frame
         self._told: list[tuple[Told, Fields | None]] = []
@@ -61,15 +70,17 @@ class Telling:
         """What was told so far, in order."""
         return [message for message, _ in self._told]
 
-    def events(self, envelope: Fields | None = None) -> tuple[Event, ...]:
+    def events(self, envelope: Fields | None = None, prefix: str = "") -> tuple[Event, ...]:
         """All of it, numbered; what is left of `envelope` is in each one's `extra`. Raises `Unreadable` where a worker would refuse one."""
-        common, ident = envelope.left() if envelope else {}, hashlib.sha256(_joined(self, self._frame))
+        common = {prefix + name: text for name, text in envelope.left().items()} if envelope else {}
+        ident = hashlib.sha256(_joined(self, self._frame))
         return tuple(self._event(at, common, ident.copy()) for at in range(len(self._told)))
 
     def _event(self, at: int, common: dict[str, str], ident: "hashlib._Hash") -> Event:
         message, fields = self._told[at]
         meta, receipt = message.meta, self.receipt
-        meta.schema_version, meta.part_index, meta.part_count, meta.raw_encoding = 1, at, len(self._told), "json"
+        meta.schema_version, meta.raw_encoding, meta.part_index = 1, "json", at
+        meta.part_count = len(self._told) if self.is_whole or meta.snapshot_id else 0
         meta.user_id, meta.account_id, meta.connection_id = receipt.user_key, receipt.account_id, receipt.connection_id
         meta.lease_epoch, meta.connection_epoch, meta.receive_seq = receipt.lease_epoch, receipt.connection_epoch, receipt.receive_seq
         meta.receive_time_ns = receipt.received_ns
