@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -22,6 +23,7 @@ from tables.policy import Policy
 
 log = logging.getLogger(__name__)
 METRICS_INTERVAL_S = 1.0
+SURVEY_REST = 20  # times as long as it took: a look at every user is at most a twentieth of the work
 
 
 def create_app(config: Config) -> Any:
@@ -78,7 +80,7 @@ class Outside:
         """Listen, and watch."""
         runner = await start_web(self.view, self.config.web_host, self.config.web_port, self.config.api_token)
         log.info("inspection at %s/inspect", runner.url)
-        self._tasks = [asyncio.create_task(self._collect()),
+        self._tasks = [asyncio.create_task(self._collect()), asyncio.create_task(self._survey()),
                        asyncio.create_task(watch(self.view.sample, self._stuck, self.config.watchdog_s / 6, self.config.watchdog_s))]
 
     async def _collect(self) -> None:
@@ -88,6 +90,19 @@ class Outside:
                 self._collect_once()
             except Exception:  # figures decide nothing: the next second tries again
                 log.exception("figures not collected")
+
+    async def _survey(self) -> None:
+        while True:
+            spent_s = 0.0
+            try:
+                began = time.perf_counter()
+                for _ in self.view.survey():
+                    spent_s += time.perf_counter() - began
+                    await asyncio.sleep(0)
+                    began = time.perf_counter()
+            except Exception:
+                log.exception("users not surveyed")
+            await asyncio.sleep(max(METRICS_INTERVAL_S, SURVEY_REST * spent_s))
 
     def _collect_once(self) -> None:
         self.view.collect()

@@ -19,6 +19,7 @@ from streams.deadlines import Deadlines
 from streams.engine.ledger import Ledger
 from streams.ops.metrics import METRICS
 from streams.prices import Prices
+from streams.reporting import Records, Reporting
 from streams.ruled import Ruled
 from streams.settling import Settling, later_ms, lost
 from streams.topics import LIQUIDATIONS, MARGIN_CALLS
@@ -63,7 +64,7 @@ class Checks(Service):
         self.rungs: dict[tuple[str, str], int] = {}
         self.quarantined: set[tuple[str, str]] = set()
         self.verdicts: Counter[tuple[str, int]] = Counter()
-        self.check_s = 0.0
+        self._reporting = Reporting(room.accounts)
         room.accounts.on_change, room.accounts.on_owned, room.accounts.on_lost = self.put, self._owned, self._lost
         room.prices.on_moved, room.prices.on_rules, room.prices.on_control = self._moved, self._rules_changed, self._controlled
         super().__init__(**kwargs)
@@ -208,16 +209,15 @@ class Checks(Service):
                 await self.room.prices.caught_up.wait()
                 await self._fill()
                 while self._queue and not self.should_stop:
-                    await self._report(self._slice())
+                    await self._reporting.send(self._slice())
                     await asyncio.sleep(0.01 if self._frozen else 0)
         except Exception as error:
             await self.room.accounts.app.consumer.halt(error)
 
-    def _slice(self) -> dict[tuple[str, int], list[tuple[bytes, bytes | None]]]:
+    def _slice(self) -> Records:
         """Run checks, worst first, until the budget of time is used up; returns the reports."""
-        reports: dict[tuple[str, int], list[tuple[bytes, bytes | None]]] = {}
-        began = time.perf_counter()
-        until = began + self.config.check_slice_ms / 1000
+        reports: Records = {}
+        until = time.perf_counter() + self.config.check_slice_ms / 1000
         while self._queue and not (self._frozen or self.room.accounts.heavy) and time.perf_counter() < until:
             _, user, account = heapq.heappop(self._queue)
             causes = self.waiting.pop((user, account), None)
@@ -225,10 +225,9 @@ class Checks(Service):
             if causes:
                 with METRICS.check_seconds.time():
                     self._check(user, account, sorted(causes), reports)
-        self.check_s += time.perf_counter() - began
         return reports
 
-    def _check(self, user: str, account: str, causes: list[str], reports: dict[tuple[str, int], list[tuple[bytes, bytes | None]]]) -> None:
+    def _check(self, user: str, account: str, causes: list[str], reports: Records) -> None:
         key = user.encode()
         partition = partition_of(key, self.config.partitions)
         if partition in self.backlog:  # asked again when it is through
@@ -261,16 +260,13 @@ class Checks(Service):
             elif output.topic == LIQUIDATIONS:
                 self.verdicts[LIQUIDATIONS, 0] += 1
 
-    async def _report(self, reports: dict[tuple[str, int], list[tuple[bytes, bytes | None]]]) -> None:
-        for (topic, partition), records in reports.items():  # nobody waits for them: this path may drop
-            await self.room.accounts.writer.send(topic, partition, records)
-
     @Service.task
     async def _timer(self) -> None:
         """Find marks that went stale, frames that do not close, cool-downs that ended and rules that begin to hold."""
         try:
             while not self.should_stop:
                 await asyncio.sleep(TIMER_S)
+                await self._reporting.send({})
                 if self._filled:
                     await self._recovered(await self.backlog.ended(self._now_ms()))
                     self._look(self._now_ms())

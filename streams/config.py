@@ -39,7 +39,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     settle_ms_max: int = 5_000
     gap_held_max: int = 1_000
     mark_stale_ms: int = 10_000
-    check_slice_ms: int = 10
+    check_slice_ms: int = 2
     check_report_ms: int = 1_000
     cooldown_ms: int = 1_000
     report_ms_max: int = 60_000

@@ -3,6 +3,7 @@
 import itertools
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 from faust.types import TP
@@ -14,12 +15,10 @@ from streams.config import Config
 from streams.engine.ledger import Ledger
 from streams.ops.metrics import METRICS
 from streams.ops.watchdog import Sample
-from streams.prices import now_ms
+from streams.survey import survey
 from streams.topics import MARGIN_CALLS
 from streams.web.view import Figures
 from tables.rows import RUNG_NAMES, Orders, User
-
-_WORST = {4: 0, 3: 1, 2: 2, 5: 3, 1: 4}  # liquidation first, unknown before normal
 
 
 class View:
@@ -92,21 +91,12 @@ class View:
     # ---- metrics
 
     def collect(self) -> None:
-        """Bring the metrics up to date; called once a second."""
+        """Bring the metrics up to date that cost the same however many users there are; called once a second."""
         checks, prices = self.checks, self.checks.room.prices
-        worst: dict[str, int] = {}
-        for (user, _), rung in checks.rungs.items():
-            worst[user] = min(worst.get(user, rung), rung, key=lambda r: _WORST.get(r, 9))
-        rungs = Counter(worst.values())
-        for number, name in RUNG_NAMES.items():
-            if number:
-                METRICS.users_by_rung.labels(name).set(rungs[number])
-        METRICS.active_users.set(len(worst))
         METRICS.checks_waiting.set(len(checks.waiting))
         METRICS.recovery_seconds.set(max(self.accounts.recovery_s, self.order_rows.recovery_s))
         METRICS.recovered_rows.set(sum(part.read for part in self.accounts.parts.values()))
         METRICS.accounts_quarantined.set(len(checks.quarantined))
-        self._collect_equity(set(worst))
         self._rise("ticks", METRICS.ticks, prices.ticks)
         for reason, count in prices.refused.items():
             self._rise(f"refused {reason}", METRICS.ticks_refused.labels(reason), count)
@@ -117,16 +107,9 @@ class View:
             self._rise(f"verdict {topic} {rung}", metric, count)
         self._collect_ledgers()
 
-    def _collect_equity(self, users: set[str]) -> None:
-        """Equity by user type and rung, each account in its own currency; and the age of the oldest mark that is held."""
-        checks, book, equity = self.checks, self.checks.room.prices.book, Counter[tuple[str, str]]()
-        for name, (amount, _) in checks.columns.portfolio(users, book.marks).items():
-            equity[user_parts(name[0])[0], RUNG_NAMES[checks.rungs.get(name, 1)]] += amount  # type: ignore[assignment]  # a float
-        METRICS.user_equity.clear()
-        for (kind, rung), total in equity.items():
-            METRICS.user_equity.labels(kind, rung).set(total)
-        ages = [now_ms() - mark.append_ms for mark in book.marks.values() if checks.columns.holders([mark.instrument])]
-        METRICS.mark_age_seconds.set(max(ages, default=0) / 1000)
+    def survey(self) -> Iterator[None]:
+        """Bring the metrics up to date that every user counts in, slice by slice."""
+        return survey(self.checks)
 
     def _collect_ledgers(self) -> None:
         ledgers = (self.accounts, self.order_rows)

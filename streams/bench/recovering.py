@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-_LOOK_S = 0.002
+_LOOK_S = 0.01
 
 
 class Took(msgspec.Struct):
