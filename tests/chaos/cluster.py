@@ -189,7 +189,7 @@ def cluster(folder: Path, shape: Shape) -> Iterator[Cluster]:
         config = msgspec.structs.replace(
             Config(), kafka_bootstrap=servers.kafka.bootstrap, redis_url=servers.redis_url, postgres_dsn=servers.postgres_dsn,
             data_dir=str(folder), session_timeout_s=2.0, commit_interval_s=3.0, mark_stale_ms=36_000_000, settle_ms_max=36_000_000,
-            report_ms_max=36_000_000, replication=shape.brokers)
+            report_ms_max=36_000_000, replication=shape.brokers, fetch_wait_ms=100)  # a dozen idle consumers keep a machine busy
         topics.create(config)
         migrate(config.postgres_dsn)
         made = Cluster(config, folder, shape, servers)

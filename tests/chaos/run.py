@@ -19,6 +19,7 @@ from streams.stack.generator_house import Record
 from streams.stack.oracle import Expected, Seen, fold
 from streams.stack.oracle_lag import quiet
 from streams.stack.oracle_topics import read_topics
+from streams.stack.process import StackError
 from streams.stack.selfcheck import _READ, FACTS, compare_all
 from tests.chaos.cluster import Cluster
 from tests.chaos.expected import Expectation, chain_differences, dead_letter_differences
@@ -158,13 +159,19 @@ class Chaos:
     def strike(self, name: str, how: str) -> None:
         """Does it, and notes it where there was somebody to strike. A server is away for some seconds while all goes on."""
         if name in ("redis", "postgres") or name.startswith("kafka"):
-            self._away.append(threading.Thread(target=self.on.servers.take_away, args=(name, how, self.random.uniform(2.0, 5.0))))
+            self._away.append(threading.Thread(target=self._take_away, args=(name, how, self.random.uniform(2.0, 5.0))))
             self._away[-1].start()
             hit = True
         else:
             hit = self.on.strike(name, how)
         self.struck[f"{how} {name.partition('-')[0]}"] += hit
         self.tell(f"{how} {name} at {self.sent}{'' if hit else ': dead or asleep'}")
+
+    def _take_away(self, name: str, how: str, seconds: float) -> None:
+        try:
+            self.on.servers.take_away(name, how, seconds)
+        except StackError as error:  # it did not come back: whatever else differs comes of that
+            self.on.faults.insert(0, str(error))
 
     def healed(self) -> None:
         """All servers are back."""

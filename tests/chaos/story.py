@@ -2,6 +2,9 @@
 
 import asyncio
 import statistics
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -25,10 +28,11 @@ class Trial(NamedTuple):
 
 
 def tell(chaos: Chaos) -> dict[str, object]:
-    """Figures of a run whose servers still live. `takeover_s` and `unowned_s` count from the last write of an owner to the first of the
-    next, so that rest before and after counts too: upper bounds.
+    """Figures of a run whose servers still live. `takeover_s` and `unowned_s` count from the last write of an owner, or the first fact
+    after it where that came later, to the first write of the next: nobody waits for an owner who has nothing to do.
     """
-    gaps = asyncio.run(_gaps(chaos.on.config))
+    writes, facts = asyncio.run(_writes(chaos.on.config)), _facts(chaos)
+    gaps = {number: between(found, facts[number]) for number, found in writes.items()}
     flat = [gap for of in gaps.values() for gap in of]
     verdicts = [record for name in (topics.MARGIN_CALLS, topics.LIQUIDATIONS) for record in chaos.read.get(name, [])]
     return {
@@ -41,8 +45,16 @@ def tell(chaos: Chaos) -> dict[str, object]:
         "unowned_s": {str(number): round(sum(of), 1) for number, of in sorted(gaps.items())}}
 
 
-async def _gaps(config: Config) -> dict[int, list[float]]:
-    """By partition of the accounts' changelog, the seconds around each change of owner."""
+def _facts(chaos: Chaos) -> dict[int, list[int]]:
+    """By partition, when (ms) each fact was appended, in order."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for record in (record for name in topics.ACCOUNT_SOURCES for record in chaos.read.get(name, [])):
+        found[record.partition].append(record.timestamp)
+    return defaultdict(list, {number: sorted(times) for number, times in found.items()})
+
+
+async def _writes(config: Config) -> dict[int, list[tuple[int, bool]]]:
+    """By partition of the accounts' changelog: when (ms) each record was written, and whether it is a claim."""
     consumer = AIOKafkaConsumer(bootstrap_servers=config.kafka_bootstrap, enable_auto_commit=False, max_partition_fetch_bytes=8_388_608)
     await consumer.start()
     try:
@@ -56,17 +68,18 @@ async def _gaps(config: Config) -> dict[int, list[float]]:
                 rows[partition.partition] += [(record.timestamp, record.key == CLAIM) for record in records]
     finally:
         await consumer.stop()
-    return {number: _between(found) for number, found in rows.items()}
+    return rows
 
 
-def _between(rows: list[tuple[int, bool]]) -> list[float]:
-    """Several claims in a row are one change of owner."""
+def between(writes: Sequence[tuple[int, bool]], facts: Sequence[int]) -> list[float]:
+    """Seconds that facts (times in order, ms) waited at each change of owner; several claims in a row are one change."""
     gaps, last, claimed = [], 0, False
-    for at, is_claim in rows:
+    for at, is_claim in writes:
         if is_claim:
             claimed = True
             continue
         if claimed and last:
-            gaps.append(max(at - last, 0) / 1000)
+            came = bisect_right(facts, last)
+            gaps.append(max(at - facts[came], 0) / 1000 if came < len(facts) else 0.0)
         last, claimed = at, False
     return gaps

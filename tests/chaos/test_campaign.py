@@ -5,10 +5,12 @@ import random
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.chaos.campaign import BARRIERS, passed, plan
 from tests.chaos.cluster import EXTRA, Shape
 from tests.chaos.run import BURST, Blows
-from tests.chaos.story import Trial, _between
+from tests.chaos.story import Trial, between
 
 SHAPE = Shape(workers=3, bridges=2, brokers=3, static=True)
 TRIAL = Trial(seed=7, faults=30, brokers=3, without="", facts=100_000, product="abc")
@@ -55,5 +57,8 @@ def test_changes_without_a_commit_are_no_product_to_pass_on(tmp_path: Path) -> N
     assert not passed(results, trial)
 
 
-def test_claims_in_a_row_are_one_change_of_owner() -> None:
-    assert _between([(0, True), (1_000, False), (2_000, False), (5_000, True), (6_000, True), (9_000, False), (9_100, False)]) == [7.0]
+@pytest.mark.parametrize(("facts", "expected"), [([], [0.0]), ([1_000], [0.0]), ([2_500], [6.5]), ([1_000, 8_000, 8_500], [1.0]),
+                                                 ([9_050], [0.0])])
+def test_a_partition_is_without_owner_while_facts_wait(facts: list[int], expected: list[float]) -> None:
+    writes = [(0, True), (1_000, False), (2_000, False), (5_000, True), (6_000, True), (9_000, False), (9_100, False)]
+    assert between(writes, facts) == expected
