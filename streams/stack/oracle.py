@@ -106,6 +106,9 @@ class Oracle:
     def _take(self, record: Seen, message: Message) -> None:
         if isinstance(message, engine.WalletDelta):
             self._book(record.user).delta(message)
+        elif isinstance(message, engine.AccountUpdate):
+            if message.HasField("sequence"):
+                self._book(record.user).numbered(message.source, message.sequence)
         elif isinstance(message, data.UserDataOrderUpdateEvent):
             self._order(record, message)
         elif isinstance(message, engine.Liquidation):

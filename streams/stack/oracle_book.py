@@ -30,6 +30,9 @@ class Step(NamedTuple):
     fee: Decimal
 
 
+_NO_MONEY = engine.WalletDelta()
+
+
 class Book:
     """One user's house account."""
 
@@ -47,6 +50,10 @@ class Book:
             self._deltas.setdefault(delta.source, {}).setdefault(delta.sequence, delta)
         else:
             self._unnumbered.setdefault(delta.id, delta)
+
+    def numbered(self, source: str, number: int) -> None:
+        """Note a fact of another topic that shares the numbers of a source: no delta waits for it."""
+        self._deltas.setdefault(source, {}).setdefault(number, _NO_MONEY)
 
     def fill(self, number: int, fill: Fill) -> None:
         """Note a fill; of two with one number the first counts."""
@@ -66,6 +73,8 @@ class Book:
         held: dict[str, tuple[Decimal, Decimal]] = {}
         lines: list[str] = []
         for delta in self._applied():
+            if delta is _NO_MONEY:
+                continue
             balances[delta.asset] = balances.get(delta.asset, Decimal(0)) + Decimal(delta.amount)
         for ident, event in self._ordered():
             if isinstance(event, Fill):

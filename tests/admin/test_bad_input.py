@@ -71,7 +71,7 @@ async def test_a_body_that_is_none(api: Client, database: Database, raw: bytes, 
     assert written(database) == before
 
 
-FIELDS = {
+FIELDS: dict[str, list[object]] = {
     "leverage": ["0", "0.5", "-3", "1e5", "NaN", True, None, "ten"], "group": ["", "a b", "x" * 65, 5, None],
     "status": ["", "A", 1, "x" * 33],
     "is_active": ["true", 1, 0, None], "kyc": ["yes", 1], "country_id": [True, None, ["x"], "x" * 201], "name": ["a\nb"],
@@ -89,7 +89,7 @@ async def test_a_field_that_cannot_be_changed_to_that(api: Client, database: Dat
     assert written(database) == before
 
 
-NEW = {"none": {}, "empty": {"user_id": ""}, "spaces": {"user_id": "a b"}, "braces": {"user_id": "{1}"}, "other type": {
+NEW: dict[str, dict[str, object]] = {"none": {}, "empty": {"user_id": ""}, "spaces": {"user_id": "a b"}, "braces": {"user_id": "{1}"}, "other type": {
     "user_id": "demo:1", "user_type": "live"}, "long": {"user_id": "x" * 129}, "true": {"user_id": True}, "list": {"user_id": [1]},
     "type": {"user_id": "1", "user_type": "LIVE"}, "two colons": {"user_id": "a:b:c"}}
 

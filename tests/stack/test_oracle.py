@@ -19,7 +19,9 @@ KEY = "house:EURUSD/BOTH"
 
 
 def _seen(
-    topic: str, offset: int, message: engine.WalletDelta | data.UserDataOrderUpdateEvent | engine.Liquidation | engine.MarginCall
+    topic: str,
+    offset: int,
+    message: engine.WalletDelta | engine.AccountUpdate | data.UserDataOrderUpdateEvent | engine.Liquidation | engine.MarginCall,
 ) -> Seen:
     return Seen(topic, 0, offset, 0, USER.encode(), message.SerializeToString())
 
@@ -82,6 +84,12 @@ def test_a_repeat_counts_once_and_a_gap_holds_what_follows() -> None:
     assert found.balances == {"USD": Decimal(10)}
     found, _ = _house([_delta(0, 3, "5"), _delta(1, 1, "10"), _delta(2, 2, "1")])
     assert found.balances == {"USD": Decimal(16)}
+
+
+def test_profile_facts_share_the_numbers_of_their_source() -> None:
+    profile = engine.AccountUpdate(user_id=USER, source="s", sequence=1, profile=engine.AccountUpdate.Profile(group="VIP"))
+    assert _house([_delta(0, 2, "5"), _seen(topics.ACCOUNT_UPDATES, 0, profile)])[0].balances == {"USD": Decimal(5)}
+    assert _house([_delta(0, 2, "5")])[0].balances == {}
 
 
 def test_an_opening_says_where_numbers_begin() -> None:
