@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from msgspec.structs import replace
-
 from agents.risk.ladder import worst_pool
 from agents.risk.law import Book, Evaluation
 from agents.risk.rules import Group, Rules, Thresholds
@@ -41,11 +39,7 @@ def model_of(account: Account) -> str:
 def thresholds_for(account: Account, group: Group) -> Thresholds:
     """The group's thresholds for the account's model; who opted into `auto_reduce` is liquidated there, before the venue would."""
     found = group.thresholds_of(account.model)
-    if not account.auto_reduce or found.auto_reduce is None:
-        return found
-    calls = min if found.mode == "ratio" else max
-    return replace(found, liquidation=found.auto_reduce, margin_call=calls(found.margin_call, found.auto_reduce),
-                   release=calls(found.release, found.auto_reduce))  # a release beyond it would end the plan before it began
+    return found.early() if account.auto_reduce else found
 
 
 def figures_of(evaluation: Evaluation, thresholds: Thresholds) -> Figures:

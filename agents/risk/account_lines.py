@@ -4,47 +4,53 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from agents.risk.contract_lines import contract_lines
-from agents.risk.fx_lines import fx_lines
-from agents.risk.lines import NEVER, AccountLines, NoLine, Zone, zone_of
+from agents.risk.contract_lines import WEIGHTED, contract_lines, weighted_lines
+from agents.risk.fx_lines import Room, fx_lines
+from agents.risk.lines import NEVER, AccountLines, NoLine, Part, Zone, zone_of
 from agents.risk.policies import MODEL_POLICIES
+from agents.risk.routes import Routes
 from agents.risk.rules import Rules, Thresholds
-from tables.rows import LIQUIDATION, NORMAL, UNKNOWN, Account, Position
+from schemas.keys import HOUSE
+from tables.rows import LIQUIDATION, UNKNOWN, Account, Position
 
-_WEIGHTED = "binance_usdm_multi_asset"  # its collateral has kinks: no lines yet
 
+def lines_of(account: Account, rules: Rules, now_ms: int, settings: tuple[Thresholds, Decimal | None], routes: Routes) -> AccountLines:
+    """The lines of an account under (thresholds, leverage); `routes` are those of the rules' pairs.
 
-def lines_of(account: Account, rules: Rules, now_ms: int, settings: tuple[Thresholds, Decimal | None]) -> AccountLines:
-    """The lines of an account under (thresholds, leverage)."""
+    Always looked at: who is in liquidation or unknown; where a rule, tiers, a conversion or an entry is missing; both directions of one
+    contract on one side; a debt in an asset that nothing is held in; a weighted pool of isolated positions or of more than 8 assets.
+    """
     held = [position for position in account.positions.values() if position.quantity]
-    watched = frozenset(_watched(account, held, rules, now_ms))
-    rung = account.margin.rung
+    watched = frozenset(_watched(account, held, (rules, now_ms), routes))
+    rung, parts = account.margin.rung, tuple[Part, ...]()
+    pools: tuple[float, ...] = (0.0,)
     try:
-        if rung in (LIQUIDATION, UNKNOWN) or account.multi_assets or account.model == _WEIGHTED:
+        if rung in (LIQUIDATION, UNKNOWN):
             raise NoLine
         if account.model == "mt5":
-            pools, lines = fx_lines(account, held, (rules, now_ms, settings[1]))
+            pools, lines = fx_lines(account, held, Room(rules, now_ms, settings[1], routes))
+        elif account.model == WEIGHTED or (account.multi_assets and account.model == "binance_usdm"):
+            parts, lines = weighted_lines(account, held, (rules, now_ms), routes)
         elif account.model in MODEL_POLICIES:
             pools, lines = contract_lines(account, held, rules, now_ms)
         else:
             raise NoLine
-        if len(pools) > 1 and rung != NORMAL:  # which pool holds the account on its rung may change with every tick
-            raise NoLine
-        return AccountLines(pools, lines, zone_of(settings[0], rung), always=False, watched=watched)
+        return AccountLines(pools, lines, zone_of(settings[0], rung), always=False, watched=watched, parts=parts)
     except NoLine:
         return AccountLines((), (), Zone(NEVER), always=True, watched=watched)
 
 
-def _watched(account: Account, held: list[Position], rules: Rules, now_ms: int) -> set[str]:
-    """Instruments held, and every pair that their conversions could rest on."""
+def _watched(account: Account, held: list[Position], room: tuple[Rules, int], routes: Routes) -> set[str]:
+    """Instruments held, and those that conversions of their currencies and the balances' go through."""
+    rules, now_ms = room
     found = {position.instrument for position in held}
-    currencies = {account.currency, *account.balances}
-    for rule in filter(None, [rules.instrument(name, now_ms) for name in found]):
-        currencies |= {rule.quote, rule.settle, rule.base if account.model == "mt5" else ""}
-    if currencies <= {account.currency, ""}:
-        return found
-    venue, target = account.venue if account.model != "mt5" else "house", account.currency
+    fx, target = account.model == "mt5", account.currency
+    currencies = {target, *account.balances}
+    for name in found:
+        rule = rules.instrument(name, now_ms)
+        if rule is not None:
+            currencies |= {rule.quote, rule.base} if fx else {rule.settle or rule.quote, rule.settle or rule.base}
     for source in currencies - {target, ""}:
-        direct = [rules.pairs[pair] for pair in ((venue, source, target), (venue, target, source)) if pair in rules.pairs]
-        found |= set(direct or [name for (_, *pair), name in rules.pairs.items() if source in pair or target in pair])
+        legs = routes.legs(HOUSE if fx else account.venue, source, target)
+        found.update(name for name, _ in legs or ())
     return found

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from agents.risk.lines import ASK, BID, COIN, MARK
+from agents.risk.lines import ASK, BID, COIN, INVERSE, LAST, MARK
 from agents.risk.rules import Instrument
 from agents.risk.slots import Floats, Ints, Positions, Slots
 from agents.risk.tiers import PROGRESSIVE
@@ -28,11 +30,14 @@ class Range(NamedTuple):
 class Board:
     """A channel is an instrument x field: its price, its tiers, and the size above which the law refuses (`cap`).
 
-    `steep`: the highest rate, endless where tiers jump. `shared`: whether any position of it has a share.
+    `steep`: the highest rate, endless where tiers jump. `shared`: whether any position of it has a share. A conversion over several
+    marks is an instrument, too, whose bid and ask are products; `products`: by instrument, those that rest on it.
     """
 
     def __init__(self) -> None:
         self.numbers: dict[str, int] = {}
+        self.products: defaultdict[str, list[str]] = defaultdict(list)
+        self._over: dict[str, tuple[tuple[str, int], ...]] = {}
         self.price = np.full(64, np.nan)
         self.cap, self.steep = np.full(64, np.inf), np.zeros(64)
         self.shared = np.zeros(64, np.bool_)
@@ -51,6 +56,16 @@ class Board:
         self.price[found * FIELDS : (found + 1) * FIELDS] = np.nan
         return found, True
 
+    def multiplied(self, product: str, legs: tuple[tuple[str, int], ...]) -> None:
+        """Makes a new number a product of (instrument, DIRECT, INVERSE or LAST)."""
+        self._over[product] = legs
+        for name in dict.fromkeys(name for name, _ in legs):
+            self.products[name].append(product)
+
+    def with_products(self, names: Iterable[str]) -> list[str]:
+        """The names, and the products that rest on them."""
+        return [found for name in names for found in (name, *self.products.get(name, ()))]
+
     def ruled(self, name: str, rule: Instrument | None) -> None:
         """Lays the tiers of a known instrument: floor, rate, amount; what a shorter table lacks begins at infinity."""
         at, table = self.numbers[name] * FIELDS, rule.brackets if rule else ()
@@ -68,17 +83,21 @@ class Board:
         self.cap[rows] = np.inf if last is None else float(last) * (1 - _EDGE)
         self.steep[rows] = np.inf if flat else max((float(bracket.rate) for bracket in table), default=0.0)
 
-    def priced(self, name: str, mark: Mark | None) -> None:
-        """Takes a mark; a missing side is the mark, then the last price, as the law would take it."""
+    def priced(self, name: str, marks: Mapping[str, Mark]) -> None:
+        """Takes what its marks say now."""
         at = self.numbers[name] * FIELDS
-        if mark is None:
-            self.price[at : at + FIELDS] = np.nan
-            return
-        spare = mark.mark if mark.mark is not None else mark.last
-        for field, price in ((MARK, mark.mark), (BID, mark.bid if mark.bid is not None else spare),
-                             (ASK, mark.ask if mark.ask is not None else spare)):
-            self.price[at + field] = np.nan if price is None else float(price)
-        self.price[at + COIN] = -1 / self.price[at + MARK]
+        mark = marks.get(name)
+        bid, ask = self._product(name, marks) if name in self._over else _sides(mark)
+        price = np.nan if mark is None or mark.mark is None else float(mark.mark)
+        self.price[at + MARK], self.price[at + BID], self.price[at + ASK], self.price[at + COIN] = price, bid, ask, -1 / price
+
+    def _product(self, name: str, marks: Mapping[str, Mark]) -> tuple[float, float]:
+        bid = ask = 1.0
+        for other, kind in self._over[name]:
+            sides = _sides(marks.get(other), last=kind == LAST)
+            sides = (1 / sides[1], 1 / sides[0]) if kind == INVERSE else sides
+            bid, ask = bid * sides[0], ask * sides[1]
+        return bid, ask
 
     def required(self, channel: Ints, size: Floats) -> Floats:
         """Maintenance of these sizes; beyond the cap infinite, on an edge that of the upper tier."""
@@ -126,6 +145,16 @@ class Board:
         return Range(np.minimum(*sides) * less, np.maximum(*sides) * more)
 
 
+def _sides(mark: Mark | None, *, last: bool = False) -> tuple[float, float]:
+    """(bid, ask), or twice the `last` price; a missing one is the mark, then the last price, as the law would take it; NaN: none."""
+    if mark is None:
+        return np.nan, np.nan
+    spare = mark.mark if mark.mark is not None else mark.last
+    sides = (mark.last, mark.last) if last else (mark.bid, mark.ask)
+    bid, ask = (spare if side is None else side for side in sides)
+    return np.nan if bid is None else float(bid), np.nan if ask is None else float(ask)
+
+
 class Held(NamedTuple):
     """Positions of some pools, side by side: `of` says whose, in the order the pools were asked for; `price` is the one that moves them."""
 
@@ -138,6 +167,7 @@ class Held(NamedTuple):
     share: Floats
     into: Slots
     margin_into: Slots
+    part: npt.NDArray[np.int8] | Slots
     price: Floats
 
     @staticmethod
@@ -145,7 +175,8 @@ class Held(NamedTuple):
         of, slot = members
         channel = positions.lane_of(slot).astype(np.int64) // 2
         size, cost, margin, share = (column[slot] for column in (positions.size, positions.cost, positions.margin, positions.share))
-        return Held(of, slot, channel, size, cost, margin, share, positions.into[slot], positions.margin_into[slot], board.price[channel])
+        into, margin_into, part = positions.into[slot], positions.margin_into[slot], positions.part[slot]
+        return Held(of, slot, channel, size, cost, margin, share, into, margin_into, part, board.price[channel])
 
     def some(self, chosen: Bools) -> Held:
         """Those of the chosen pools, renumbered."""

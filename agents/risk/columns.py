@@ -11,14 +11,16 @@ from typing import NamedTuple
 import numpy as np
 
 from agents.risk.account_lines import lines_of
-from agents.risk.board import FIELDS, Board, Held, summed, worth
+from agents.risk.board import FIELDS, Board, Held, worth
 from agents.risk.lines import ASK, BID, MARK, AccountLines, Conversion, PositionLine
 from agents.risk.reach import changed, instruments_of, rests_on
-from agents.risk.rules import Rules, default_thresholds
+from agents.risk.routes import Routes
+from agents.risk.rules import Rules
 from agents.risk.slots import BLOCK, Floats, Ints, Pools, Positions, Slots
+from agents.risk.totals import Asset
 from agents.risk.triggers import ERROR, Triggers
 from agents.risk.world import Mark
-from tables.rows import User
+from tables.rows import NORMAL, User
 
 _FALLBACK_LEVERAGE = Decimal(100)
 _SETTLED_AT_ONCE = 20_000  # pools: what is laid side by side stays some megabytes
@@ -45,7 +47,7 @@ class Columns:
         self._beside: defaultdict[str, set[Place]] = defaultdict(set)  # by instrument: accounts without lines
         self._names: list[Name] = []
         self._spare: list[int] = []
-        self._rules, self._now_ms = Rules(), 0
+        self._rules, self._now_ms, self._routes = Rules(), 0, Routes({})
         self._unpriced: list[str] = []
         self._waiting: list[int] = []  # pools that triggers were not dealt to yet
         self.board, self.positions, self.pools = Board(), Positions(), Pools()
@@ -54,15 +56,18 @@ class Columns:
     def ruled(self, rules: Rules, now_ms: int) -> None:
         """Takes the rules that hold now and lays out again whoever they touch."""
         before, before_ms, self._rules, self._now_ms = self._rules, self._now_ms, rules, now_ms
+        if before.pairs != rules.pairs:
+            self._routes = Routes(rules.pairs)
         ids = changed(before, before_ms, rules, now_ms)
         names = instruments_of(ids)
         for name in names & self.board.numbers.keys():
             self.board.ruled(name, rules.instrument(name, now_ms))
         users = {user for user, _ in self.holders(names)} if before.pairs == rules.pairs else set(self._rows)
-        if ids - {f"instrument:{name}" for name in names}:
-            users |= {user for user, (row, _) in self._rows.items() if any(rests_on(row, found, ids) for found in row.accounts.values())}
-        for user in users:
+        for user in users | (self._resting_on(ids) if len(ids) > len(names) else set()):
             self.put(user, self._rows[user][0])
+
+    def _resting_on(self, ids: Set[str]) -> set[str]:
+        return {user for user, (row, _) in self._rows.items() if any(rests_on(row, found, ids) for found in row.accounts.values())}
 
     def put(self, user: str, row: User) -> None:
         """Replaces what is held of a user."""
@@ -71,11 +76,10 @@ class Columns:
         places = []
         for account in row.accounts.values():
             thresholds = group.thresholds_of(account.model)
-            if account.auto_reduce:  # the plan acts at another threshold: look always, it is an opt-in of few
-                thresholds = default_thresholds("")
             leverage = row.profile.leverage or group.leverage or (_FALLBACK_LEVERAGE if account.model == "mt5" else None)
-            lines = lines_of(account, self._rules, now, (thresholds, leverage))
-            places.append(self._place((user, account.account_id), lines._replace(always=True) if account.auto_reduce else lines))
+            settings = thresholds.early() if account.auto_reduce else thresholds, leverage
+            lines = lines_of(account, self._rules, now, settings, self._routes)
+            places.append(self._place((user, account.account_id), lines, account.margin.rung))
         self._rows[user] = row, tuple(places)
 
     def drop(self, user: str) -> None:
@@ -85,13 +89,16 @@ class Columns:
             for name in place.watched:
                 self._beside[name].discard(place)
             for pool in place.pools:
+                if self.pools.weighed[pool]:
+                    self.triggers.totals.free(int(self.pools.weighed[pool]))
                 self.positions.free(self.pools.free(pool))
             if place.number >= 0:
+                self.triggers.forget(place.number)
                 self._spare.append(place.number)
 
     def holders(self, instruments: Iterable[str]) -> list[Name]:
         """Every account that holds one of the instruments, or may convert through it."""
-        names = list(instruments)
+        names = self.board.with_products(instruments)
         found = {place.name for name in names for place in self._beside.get(name, ())}
         for number in (self.board.numbers[name] for name in names if name in self.board.numbers):
             for lane in self.triggers.lanes_of(number):
@@ -105,13 +112,12 @@ class Columns:
         self._price_new(marks)
         found: Touched = []
         crossed = []
-        for name in instruments:
-            beside = self._beside.get(name)
+        for name in self.board.with_products(instruments):
+            beside, number = self._beside.get(name), self.board.numbers.get(name)
             if beside:
                 found += [(*place.name, float("inf")) for place in beside if place.always]
-            number = self.board.numbers.get(name)
             if number is not None:
-                self.board.priced(name, marks.get(name))
+                self.board.priced(name, marks)
                 crossed.append(number)
         suspects = [pools for number in crossed for pools in self.triggers.ticked(number)]
         if suspects or len(self._waiting) >= _DEALT_AT_ONCE:
@@ -122,13 +128,12 @@ class Columns:
         """(equity, requirement) per account of these users, in one pass, for people; accounts that no float stands for are left out."""
         self._price_new(marks)
         for name in self.board.numbers:
-            self.board.priced(name, marks.get(name))
+            self.board.priced(name, marks)
         places = [place for user in users for place in self._rows.get(user, (None, ()))[1] if place.pools]
         ids = np.array([pool for place in places for pool in place.pools], np.int64)
         held = Held.gather(self.positions, self.board, self.pools.members(ids))
         with np.errstate(invalid="ignore", divide="ignore"):
-            equity, required, _ = (summed(held, part, len(ids)) for part in worth(held, self.board))
-        equity += self.pools.still[ids]
+            equity, required, _ = self.triggers.totals.now(held, ids, worth(held, self.board))
         account = self.pools.account[ids]
         sums: dict[Name, tuple[float, float]] = {}
         for at, worth_now, taken in zip(account.tolist(), equity.tolist(), required.tolist(), strict=True):
@@ -138,23 +143,38 @@ class Columns:
 
     # ---- an account into the columns
 
-    def _place(self, name: Name, lines: AccountLines) -> Place:
+    def _place(self, name: Name, lines: AccountLines, rung: int) -> Place:
         if lines.always or not lines.positions:
             place = Place(name, watched=lines.watched, always=lines.always)
             for watched in lines.watched:
                 self._beside[watched].add(place)
             return place
-        number = self._number_of(name)
+        number, zone = self._number_of(name), self.triggers.zone(lines.zone)
         boxed = self._is_boxed(lines)
-        own = lines.watched - {line.instrument for line in lines.positions}
-        fields = (BID, ASK) if boxed else (MARK,)
-        every = [*lines.positions, *(PositionLine(0, watched, field, 0.0, 0.0, margin=0.0) for watched in own for field in fields)]
+        every = [*lines.positions, *self._watching(lines, boxed=boxed)]
         pools = []
         for at, still in enumerate(lines.pools):
             held = every if len(lines.pools) == 1 else [line for line in every if line.pool == at]
-            pools.append(self._pool(number, held, boxed=boxed))
-            self.pools.still[pools[-1]], self.pools.zone[pools[-1]] = still, self.triggers.zone(lines.zone)
+            pool = self._pool(number, held, boxed=boxed)
+            self.pools.still[pool], self.pools.zone[pool], self.pools.several[pool] = still, zone, rung != NORMAL and len(lines.pools) > 1
+            pools.append(pool)
+        if lines.parts:
+            assets = [Asset(part.still, part.weight, self._code(part.conversion)) for part in lines.parts]
+            self.pools.weighed[pools[0]] = self.triggers.totals.take(assets)
         return Place(name, number, tuple(pools))
+
+    def _watching(self, lines: AccountLines, *, boxed: bool) -> list[PositionLine]:
+        """Lines of nothing, on every price that moves a conversion but no position."""
+        names = {line.instrument for line in lines.positions}
+        if not boxed and len(lines.watched) <= len(names):
+            return []
+        used, held = {part.conversion.instrument for part in lines.parts}, set()
+        for line in lines.positions:
+            used |= {line.conversion.instrument, line.margin_conversion.instrument}
+            held.add((line.instrument, line.field))
+        used |= lines.watched - names
+        missing = {(name, field) for name in used - {""} for field in ((BID, ASK) if boxed else (MARK,))} - held
+        return [PositionLine(0, name, field, 0.0, 0.0, margin=0.0) for name, field in sorted(missing)]
 
     def _number_of(self, name: Name) -> int:
         if not self._spare:
@@ -167,6 +187,8 @@ class Columns:
     def _is_boxed(self, lines: AccountLines) -> bool:
         """Whether conversions, flat tiers or steep rates make this more than lines that fall one way."""
         floor = min(up[0] / up[1] if up[1] else 1.0 for up in (lines.zone.up, lines.zone.down) if up[0])
+        if lines.parts:
+            return True
         for line in lines.positions:
             if line.conversion.kind or line.margin_conversion.kind or line.share > floor:
                 return True
@@ -183,6 +205,7 @@ class Columns:
             positions.pool[slot], positions.size[slot], positions.cost[slot] = pool, line.size, line.cost
             positions.margin[slot], positions.share[slot] = math.nan if line.margin is None else line.margin, line.share
             positions.into[slot], positions.margin_into[slot] = self._code(line.conversion), self._code(line.margin_conversion)
+            positions.part[slot] = line.part
             if line.share:
                 self.board.shared[self._channel(line)] = True
         self.pools.account[pool], self.pools.boxed[pool] = number, boxed
@@ -201,13 +224,15 @@ class Columns:
         if is_new:
             self._unpriced.append(name)
             self.board.ruled(name, self._rules.instrument(name, self._now_ms))
+            if name in self._routes.products:
+                self.board.multiplied(name, self._routes.products[name])
         return found
 
     # ---- prices
 
     def _price_new(self, marks: Mapping[str, Mark]) -> None:
         for name in self._unpriced:
-            self.board.priced(name, marks.get(name))
+            self.board.priced(name, marks)
         self._unpriced.clear()
 
     def _settle(self, suspects: list[Ints]) -> Touched:

@@ -6,37 +6,64 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from agents.risk.law import signed_cost, signed_quantity
-from agents.risk.lines import COIN, MARK, UNCONVERTED, NoLine, PositionLine
-from agents.risk.policies import CONTRACTS, ENTRY, MODEL_POLICIES, NONE, Basis, Contracts, is_inverse, policies_of, settle_of
+from agents.risk.lines import COIN, MARK, UNCONVERTED, NoLine, Part, PositionLine
+from agents.risk.policies import CONTRACTS, ENTRY, MODEL_POLICIES, NONE, Basis, Contracts, Model, is_inverse, policies_of, settle_of
+from agents.risk.routes import Routes
 from agents.risk.rules import Instrument, Rules
 from agents.risk.tiers import maintenance
 from schemas.money import ONE, ZERO
 from tables.rows import Account, Position
 
+Lines = tuple[PositionLine, ...]
+Wallets = dict[str, Decimal]
 Read = tuple[tuple[float, ...], tuple[PositionLine, ...]]
+_ASSETS = 8  # at most, of a weighted pool
+WEIGHTED = "binance_usdm_multi_asset"
 
 
 def contract_lines(account: Account, held: Sequence[Position], rules: Rules, now_ms: int) -> Read:
     """(wallets of the pools with positions, lines); raises `NoLine` where floats cannot stand for the account."""
-    model, lines = MODEL_POLICIES[account.model], []
+    pools, wallets, lines = _pooled(account, held, (rules, now_ms, MODEL_POLICIES[account.model]))
+    if any(wallet < 0 and asset not in pools for asset, wallet in wallets.items()):  # broken without a position: no price says so
+        raise NoLine
+    return tuple(float(wallets.get(pool, isolated)) for pool, isolated in pools.items()), tuple(lines)
+
+
+def weighted_lines(account: Account, held: Sequence[Position], room: tuple[Rules, int], routes: Routes) -> tuple[tuple[Part, ...], Lines]:
+    """(assets, lines in their assets) of an account whose collateral is weighed; raises `NoLine`."""
+    rules, now_ms = room
+    pools, wallets, lines = _pooled(account, held, (*room, MODEL_POLICIES[WEIGHTED]))
+    if len(pools.keys() | wallets.keys()) > _ASSETS or any(position.margin_mode == "isolated" for position in held):
+        raise NoLine
+    parts = []
+    for asset in pools | wallets:
+        weight = rules.weight(f"{account.currency}/{asset}", now_ms) if asset in account.balances else None
+        if asset in pools or routes.legs(account.venue, asset, account.currency) or asset == account.currency:  # the law leaves others out
+            into = routes.conversion(account.venue, asset, account.currency)
+            parts.append(Part(float(wallets.get(asset, ZERO)), 1.0 if weight is None else float(weight), into))
+    return tuple(parts), tuple(line._replace(pool=0, part=line.pool) for line in lines)
+
+
+def _pooled(account: Account, held: Sequence[Position], room: tuple[Rules, int, Model]) -> tuple[Wallets, Wallets, list[PositionLine]]:
+    """(isolated wallet or nothing of each pool with positions, what is left of each asset, lines)."""
+    rules, now_ms, model = room
+    lines = []
     wallets = {asset: balance.wallet_balance for asset, balance in account.balances.items()}
     pools: dict[str, Decimal] = {}
     numbers: dict[str, int] = {}
     for group in _grouped(held):
-        first = group[0]
+        first, own = group[0], ZERO
         rule = rules.instrument(first.instrument, now_ms)
         if rule is None or not rule.brackets:
             raise NoLine
         pool = asset = settle_of(rule, model, account.currency)
         if first.margin_mode == "isolated":
             pool = f"{first.instrument}/{first.side}"
-            pools[pool] = _isolated(group)
-            wallets[asset] = wallets.get(asset, ZERO) - pools[pool]
+            own = _isolated(group)
+            wallets[asset] = wallets.get(asset, ZERO) - own
+        pools.setdefault(pool, own)
         lines.append(_line(numbers.setdefault(pool, len(numbers)), group, rule, policies_of(rule, model)))
-    if any(wallet < 0 and asset not in numbers for asset, wallet in wallets.items()):  # broken without a position: no price says so
-        raise NoLine
-    pools |= wallets
-    return tuple(float(pools.get(pool, ZERO)) for pool in numbers), tuple(lines)
+    return pools, wallets, lines
 
 
 def _isolated(group: Sequence[Position]) -> Decimal:
@@ -86,4 +113,4 @@ def _margin(by: tuple[Instrument, Basis, Contracts], signed: Decimal, cost: Deci
     return None, fee
 
 
-__all__ = ["contract_lines"]
+__all__ = ["contract_lines", "weighted_lines"]

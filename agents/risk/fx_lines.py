@@ -1,58 +1,83 @@
-"""Tickets of FX accounts as lines: bid or ask by direction, margin in its currency, both through one conversion."""
+"""Tickets of FX accounts as lines: bid or ask by direction, margin in its currency, what a hedge saves; each through its conversion."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
+from typing import NamedTuple
 
 from agents.risk.law import signed_cost, signed_quantity
-from agents.risk.lines import ASK, BID, DIRECT, INVERSE, UNCONVERTED, Conversion, NoLine, PositionLine
+from agents.risk.lines import ASK, BID, UNCONVERTED, Conversion, NoLine, PositionLine
+from agents.risk.routes import Routes
 from agents.risk.rules import Instrument, Rules
+from schemas.keys import HOUSE
+from schemas.money import ONE, ZERO
 from tables.rows import Account, Position
 
-Room = tuple[Rules, int, Decimal | None]
+_IN_BASE = ("FOREX", "FOREX_NO_LEVERAGE")
 
 
-def _line(pool: int, position: Position, rule: Instrument, field: int) -> PositionLine:
-    size, cost = (float(amount * rule.contract_size) for amount in (signed_quantity(position), signed_cost(position)))
-    return PositionLine(pool, position.instrument, field, size, cost)
+class Room(NamedTuple):
+    """What the lines are read by; `leverage` of who names none."""
+
+    rules: Rules
+    now_ms: int
+    leverage: Decimal | None
+    routes: Routes
 
 
 def fx_lines(account: Account, held: list[Position], room: Room) -> tuple[tuple[float, ...], tuple[PositionLine, ...]]:
-    rules, now_ms, leverage = room
-    if set(account.balances) - {account.currency} or _hedges(held):
-        raise NoLine
-    wallet = sum((balance.wallet_balance for balance in account.balances.values()), Decimal(0))
-    lines = []
+    """(wallet, lines); raises `NoLine` where a rule or a conversion is missing."""
+    wallet, lines = ZERO, []
     for position in held:
-        rule = rules.instrument(position.instrument, now_ms)
-        if rule is None or rule.calc_mode not in ("FOREX", "FOREX_NO_LEVERAGE", "CFD", "CFD_LEVERAGE"):
+        rule = room.rules.instrument(position.instrument, room.now_ms)
+        if rule is None or not position.entry_price:
             raise NoLine
         wallet += position.swap + position.commission
         signed = signed_quantity(position)
-        lever = position.leverage or account.leverages.get(position.instrument) or leverage or Decimal(1)
-        share = rule.margin_rate_short if signed < 0 and rule.margin_rate_short is not None else rule.margin_rate
-        margin = abs(signed) * rule.contract_size * share * (position.open_rate or 1)
-        margin *= position.entry_price if rule.calc_mode.startswith("CFD") else 1
-        margin /= lever if rule.calc_mode in ("FOREX", "CFD_LEVERAGE") else 1
-        currency = rule.base if rule.calc_mode.startswith("FOREX") else rule.quote
-        into = UNCONVERTED if position.open_rate else _conversion(currency, account.currency, rules)
-        line = _line(0, position, rule, BID if signed > 0 else ASK)
-        over = _conversion(rule.quote, account.currency, rules)
-        lines.append(line._replace(conversion=over, margin=float(margin), margin_conversion=into))
+        margin, into = _margin(account, position, rule, room)
+        margin *= _share(position, [other for other in held if other.instrument == position.instrument], rule)
+        size, cost = (float(amount * rule.contract_size) for amount in (signed, signed_cost(position)))
+        over = room.routes.conversion(HOUSE, rule.quote, account.currency)
+        lines.append(PositionLine(0, position.instrument, BID if signed > 0 else ASK, size, cost, over, float(margin), into))
+    for asset, balance in account.balances.items():
+        amount = balance.wallet_balance
+        if asset == account.currency:
+            wallet += amount
+        elif amount:
+            over = room.routes.conversion(HOUSE, asset, account.currency)
+            lines.append(PositionLine(0, over.instrument, BID if amount > 0 else ASK, 0.0, -float(amount), over, 0.0))
     return (float(wallet),), tuple(lines)
 
 
-def _hedges(held: list[Position]) -> bool:
-    sides = {(position.instrument, signed_quantity(position) > 0) for position in held}
-    return len(sides) > len({name for name, _ in sides})
+def _margin(account: Account, position: Position, rule: Instrument, room: Room) -> tuple[Decimal, Conversion]:
+    """(margin of the ticket alone before its conversion, the conversion)."""
+    signed, mode = signed_quantity(position), rule.calc_mode
+    lever = position.leverage or account.leverages.get(position.instrument) or room.leverage or ONE
+    share = rule.margin_rate_short if signed < 0 and rule.margin_rate_short is not None else rule.margin_rate
+    amount = abs(signed) * (rule.initial_margin if mode == "FUTURES" else rule.contract_size) * share * (position.open_rate or 1)
+    currency = "" if position.open_rate else rule.base if mode in _IN_BASE else rule.quote
+    if mode == "EXCH_STOCKS":
+        return amount, room.routes.at_last(position.instrument, HOUSE, currency, account.currency)
+    into = room.routes.conversion(HOUSE, currency, account.currency) if currency else UNCONVERTED
+    if mode.startswith("CFD"):
+        amount *= position.entry_price
+    if mode == "CFD_INDEX" and rule.tick_size and rule.tick_value:
+        amount *= rule.tick_value / rule.tick_size
+    return amount / lever if mode in ("FOREX", "CFD_LEVERAGE") else amount, into
 
 
-def _conversion(source: str, target: str, rules: Rules) -> Conversion:
-    if source in ("", target):
-        return UNCONVERTED
-    direct, inverse = rules.pairs.get(("house", source, target)), rules.pairs.get(("house", target, source))
-    if direct:
-        return Conversion(DIRECT, direct)
-    if inverse:
-        return Conversion(INVERSE, inverse)
-    raise NoLine
+def _share(position: Position, same: Sequence[Position], rule: Instrument) -> Decimal:
+    """What of a ticket's own margin counts: all of it, unless its symbol is held both ways."""
+    bought = signed_quantity(position) > 0
+    lots = [sum((abs(other.quantity) for other in same if (signed_quantity(other) > 0) is side), ZERO) for side in (True, False)]
+    if not all(lots):
+        return ONE
+    larger = lots[0] >= lots[1]
+    if rule.hedged_mode == "larger":
+        return ONE if bought is larger else ZERO
+    both = 2 * min(lots) * rule.hedged_factor / sum(lots)
+    return both + abs(lots[0] - lots[1]) / max(lots) if bought is larger else both
+
+
+__all__ = ["Room", "fx_lines"]

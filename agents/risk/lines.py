@@ -8,12 +8,13 @@ from agents.risk.rules import Thresholds
 from tables.rows import MARGIN_CALL, WARNING
 
 FIXED, DIRECT, INVERSE = 0, 1, -1
+LAST = 2  # in a product: times the last price, either side
 MARK, BID, ASK, COIN = 0, 1, 2, 3  # the price that moves a line; COIN: -1 / mark, so that inverse contracts are lines, too
 NEVER = (0.0, 0.0, float("inf"))
 
 
 class Conversion(NamedTuple):
-    """FIXED: 1; DIRECT: times the price of `instrument`; INVERSE: divided by it."""
+    """FIXED: 1; DIRECT: times the price of `instrument`, which may be a product of prices; INVERSE: divided by it."""
 
     kind: int = FIXED
     instrument: str = ""
@@ -37,6 +38,15 @@ class PositionLine(NamedTuple):
     margin: float | None = None
     margin_conversion: Conversion = UNCONVERTED
     share: float = 0.0
+    part: int = 0
+
+
+class Part(NamedTuple):
+    """An asset of a weighted pool: what of it no price moves, its weight where it is above zero, its conversion."""
+
+    still: float
+    weight: float
+    conversion: Conversion = UNCONVERTED
 
 
 class Zone(NamedTuple):
@@ -50,6 +60,7 @@ class AccountLines(NamedTuple):
     """`pools` are wallets with what does not move in them, only those with positions.
 
     `always`: no float stands for this account, look at it whenever something it holds moves. `watched`: everything that may move it.
+    `parts`: of the one pool whose money is weighed asset by asset; its lines stay in their assets.
     """
 
     pools: tuple[float, ...]
@@ -57,6 +68,7 @@ class AccountLines(NamedTuple):
     zone: Zone
     always: bool
     watched: frozenset[str]
+    parts: tuple[Part, ...] = ()
 
 
 class NoLine(Exception):

@@ -61,6 +61,14 @@ class Thresholds(msgspec.Struct, frozen=True):
     release: Decimal = Decimal("0.75")
     auto_reduce: Decimal | None = None
 
+    def early(self) -> Thresholds:
+        """Of who opted into `auto_reduce`: liquidated there, before the venue would; a release beyond it would end a plan at once."""
+        if self.auto_reduce is None:
+            return self
+        calls = min if self.mode == "ratio" else max
+        warning, call, release = (calls(number, self.auto_reduce) for number in (self.warning, self.margin_call, self.release))
+        return msgspec.structs.replace(self, warning=warning, margin_call=call, liquidation=self.auto_reduce, release=release)
+
 
 EXCHANGE_THRESHOLDS = Thresholds()
 FX_THRESHOLDS = Thresholds("percent", Decimal(150), Decimal(100), Decimal(50), Decimal(110))

@@ -46,6 +46,7 @@ class Positions(Arrays):
     """A position is worth size x price - cost. `low` and `high`: at or beyond them its pool is looked at.
 
     `ref`: the price at which the pool's spare counts it. `margin`: NaN where tiers say it; `share` of the value comes on top.
+    `into`, `margin_into`: what converts them. `part`: of a weighted pool, the asset of it.
     A free slot is of pool 0, that never breaks.
     """
 
@@ -53,6 +54,7 @@ class Positions(Arrays):
         "pool": (np.int32, 0), "size": (np.float64, 0.0), "cost": (np.float64, 0.0), "ref": (np.float64, 0.0),
         "low": (np.float64, -np.inf), "high": (np.float64, np.inf),
         "margin": (np.float64, 0.0), "share": (np.float64, 0.0), "into": (np.int32, 0), "margin_into": (np.int32, 0),
+        "part": (np.int8, 0),
     }
     pool: Slots
     size: Floats
@@ -64,6 +66,7 @@ class Positions(Arrays):
     share: Floats
     into: Slots
     margin_into: Slots
+    part: npt.NDArray[np.int8]
 
     def __init__(self) -> None:
         super().__init__(8 * BLOCK)
@@ -111,12 +114,15 @@ class Positions(Arrays):
 class Pools(Arrays):
     """`still` is what no price moves. `up`, `down`: what is left before the rung may rise or fall, less what triggers have been dealt.
 
+    `weighed`: its row of assets, 0: none. `several`: its account is held on its rung by one of several pools.
+
     Pool 0 is nobody's: it has all the spare there is.
     """
 
     EMPTY = {
         "account": (np.int32, -1), "zone": (np.int32, 0), "start": (np.int32, 0), "count": (np.int32, 0), "still": (np.float64, 0.0),
         "up": (np.float64, np.inf), "down": (np.float64, np.inf), "boxed": (np.bool_, False),
+        "weighed": (np.int32, 0), "several": (np.bool_, False),
     }
     account: Slots
     zone: Slots
@@ -126,6 +132,8 @@ class Pools(Arrays):
     up: Floats
     down: Floats
     boxed: npt.NDArray[np.bool_]
+    weighed: Slots
+    several: npt.NDArray[np.bool_]
 
     def __init__(self) -> None:
         super().__init__(64)
@@ -151,7 +159,7 @@ class Pools(Arrays):
         start, count = int(self.start[pool]), int(self.count[pool])
         slots = self._members[start : start + count].copy()
         self._runs.setdefault(count, []).append(start)
-        self.account[pool], self.count[pool], self.up[pool], self.down[pool] = -1, 0, np.inf, np.inf
+        self.account[pool], self.count[pool], self.up[pool], self.down[pool], self.weighed[pool] = -1, 0, np.inf, np.inf, 0
         self._spare.append(pool)
         return slots
 

@@ -7,10 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from agents.risk.bands import Bands, Weights, bands_of, cost_of, required_of, slope_of
-from agents.risk.board import FIELDS, Board, Bools, Held, between, summed, worth
+from agents.risk.board import FIELDS, Board, Bools, Held, summed, worth
 from agents.risk.lines import Zone
 from agents.risk.slots import BLOCK, Floats, Ints, Pools, Positions
 from agents.risk.switch import Switch
+from agents.risk.totals import Totals
 
 ERROR = 1e-9  # of an account's gross: what a float may be wrong by
 _TRIES = 6
@@ -38,6 +39,8 @@ class Triggers:
         self.zone(Zone((0.0, 0.0, -np.inf)))  # pool 0
         self._top, self._bottom = np.full(64, -np.inf), np.full(64, np.inf)
         self._lanes: dict[int, list[int]] = {}  # by instrument
+        self._holders: dict[int, int] = {}  # by account with several pools outside normal: the one that surely holds it there
+        self.totals = Totals(pools, board)
         self.switch = Switch()
 
     def zone(self, zone: Zone) -> int:
@@ -119,7 +122,7 @@ class Triggers:
         none = np.zeros(0, np.int32)
         channel = np.full(len(slot), lane // 2)
         at = np.full(len(slot), price) if isinstance(price, float) else price
-        held = Held(pool.astype(np.int64), slot, channel, size, size, margin, share, none, none, at)  # type: ignore[arg-type]
+        held = Held(pool.astype(np.int64), slot, channel, size, size, margin, share, none, none, none, at)  # type: ignore[arg-type]
         return held, self._weights(pool.astype(np.int64))
 
     def _sweep(self, lane: int) -> Ints:
@@ -188,14 +191,15 @@ class Triggers:
         held = Held.gather(self._positions, self._board, pools.members(ids))
         zones = self._weights(ids)
         worths = worth(held, self._board)
-        equity, required, gross = (summed(held, part, len(ids)) for part in worths)
-        equity += pools.still[ids]
-        error = ERROR * (gross + np.abs(pools.still[ids])) * np.maximum(np.maximum(zones.a, zones.b), 1.0)
+        equity, required, gross = self.totals.now(held, ids, worths)
+        error = ERROR * gross * np.maximum(np.maximum(zones.a, zones.b), 1.0)
         up = zones.a * equity - zones.b * required - zones.c - error
         down = zones.e * required - zones.d * equity + zones.f - error
         boxed = pools.boxed[ids]
         if boxed.any():
-            self._deal_boxed(held.some(boxed), ids[boxed], error[boxed], (boxed, up, down))
+            self._deal_boxed(held.some(boxed), ids[boxed], (error[boxed], gross[boxed]), (boxed, up, down))
+        if pools.several[ids].any():
+            self._held(ids, down)
         moved = ~((up > 0) & (down > 0))
         lines = ~moved & ~boxed
         if lines.any():
@@ -207,6 +211,26 @@ class Triggers:
             nothing = np.zeros(len(hot.slot))
             self._write(hot, Bands(np.where(self._swept(hot), -np.inf, np.inf), nothing + np.inf, nothing, nothing))
         return Settled(moved, equity, required)
+
+    def _held(self, ids: Ints, down: Floats) -> None:
+        """An account stays on its rung while one of its pools does: the others are asked whether they fall only once that one has."""
+        at = np.flatnonzero(self._pools.several[ids])
+        pools, accounts, stays = ids[at].tolist(), self._pools.account[ids[at]].tolist(), down[at] > 0
+        left = {pool for pool, still in zip(pools, stays.tolist(), strict=True) if not still}
+        lost = {account for account in accounts if self._holders.get(account) in left}
+        for account in lost:
+            del self._holders[account]
+        for n in np.flatnonzero(stays).tolist():
+            self._holders.setdefault(accounts[n], pools[n])
+        held = [self._holders.get(account, pool) != pool for account, pool in zip(accounts, pools, strict=True)]
+        down[at[held]] = np.inf
+        for account in lost - self._holders.keys():
+            for pool in np.setdiff1d(np.flatnonzero(self._pools.account == account), ids).tolist():
+                self.renew(self._pools.members(np.array([pool]))[1].tolist(), pool)
+
+    def forget(self, account: int) -> None:
+        """Its pools are gone."""
+        self._holders.pop(account, None)
 
     def _weights(self, pools: Ints) -> Weights:
         return Weights(*self._rows[self._pools.zone[pools]].T)
@@ -235,15 +259,14 @@ class Triggers:
         up[chosen], down[chosen] = left_up, left_down
         self._write(held, bands)
 
-    def _deal_boxed(self, held: Held, ids: Ints, error: Floats, left: tuple[Bools, Floats, Floats]) -> None:
+    def _deal_boxed(self, held: Held, ids: Ints, sizes: tuple[Floats, Floats], left: tuple[Bools, Floats, Floats]) -> None:
         """Widest of some boxes, every price within a share of where it is, in which neither bound of the spare is used up."""
-        chosen, up, down = left
+        (error, gross), (chosen, up, down) = sizes, left
         zones = self._weights(ids)
         up[chosen], down[chosen] = self._boxed_left(held, ids, zones, np.zeros(len(ids)))
         up[chosen] -= error
         down[chosen] -= error
-        worths = worth(held, self._board)
-        slope = summed(held, worths[2], len(ids)) * np.maximum(np.maximum(zones.a, zones.d), np.maximum(zones.b, zones.e))
+        slope = gross * np.maximum(np.maximum(zones.a, zones.d), np.maximum(zones.b, zones.e))
         reach = np.clip(np.minimum(up[chosen], down[chosen]) / slope, 0.0, 0.5)
         for n in range(_TRIES):
             least = self._boxed_left(held, ids, zones, reach)
@@ -256,11 +279,8 @@ class Triggers:
 
     def _boxed_left(self, held: Held, ids: Ints, zones: Weights, reach: Floats) -> tuple[Floats, Floats]:
         """The least spare (up, down) of boxed pools while prices stay within `reach`."""
-        equity, required = between(held, self._board, reach[held.of])
-        sums = [summed(held, part, len(ids)) for part in (*equity, *required)]
-        still = self._pools.still[ids]
-        least, most = still + sums[0], still + sums[1]
-        return zones.a * least - zones.b * sums[3] - zones.c, zones.e * sums[2] - zones.d * most + zones.f
+        equity, required = self.totals.within(held, ids, reach)
+        return zones.a * equity.least - zones.b * required.most - zones.c, zones.e * required.least - zones.d * equity.most + zones.f
 
     def _write(self, held: Held, bands: Bands) -> None:
         positions, bounds = self._positions, self._positions.blocks

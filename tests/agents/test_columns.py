@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from agents.risk.columns import Columns
 from agents.risk.world import Mark, World
 from agents.verdict import check
-from tables.rows import UNKNOWN, User
+from tables.rows import UNKNOWN, WARNING, User
 from tests.agents.worlds import BTC, EUR, JPY, NOW, btc_rule, fx_user, mark, position, rules, usdm_user, world
 
 D = Decimal
@@ -74,7 +74,7 @@ def test_what_is_dropped_is_forgotten_and_its_slots_are_used_again() -> None:
     columns.drop("live:1")
     assert columns.touched([EUR], marks) == []
     assert columns.holders([EUR]) == []
-    assert columns.positions.used == 1
+    assert columns.positions.used == 2  # the bid of the ticket, the ask its margin is converted at
 
 
 def test_what_no_float_stands_for_is_always_reported() -> None:
@@ -115,3 +115,16 @@ def test_more_instruments_than_there_was_room_for() -> None:
     marks = {name: mark(name, "60000") for name in names}
     columns.touched(names, marks)
     assert columns.portfolio({"live:0", "live:39"}, marks) == {("live:0", "a1"): (1000.0, 24.0), ("live:39", "a1"): (1000.0, 24.0)}
+
+
+def test_a_side_that_moves_alone_is_looked_at_where_only_a_conversion_takes_it() -> None:
+    """A bought EURUSD ticket is worth its bid, its margin is converted at the ask."""
+    columns, user = Columns(), fx_user("2000", position(EUR, "1", "1.1"))
+    columns.ruled(rules(), NOW)
+    columns.put("live:1", user)
+    assert columns.touched([EUR], {EUR: mark(EUR, "1.1", "1.1")}) == []
+    wide = {EUR: mark(EUR, "1.1", "1.5")}
+    moved = check(user, "house", world(*wide.values()), ())
+    assert moved is not None
+    assert moved.rung == WARNING
+    assert [found[:2] for found in columns.touched([EUR], wide)] == [("live:1", "house")]

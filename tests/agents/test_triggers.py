@@ -5,13 +5,14 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from agents.risk.columns import Columns
 from agents.risk.lines import Zone, zone_of
 from agents.risk.rules import EXCHANGE_THRESHOLDS, FX_THRESHOLDS, Thresholds
 from agents.risk.switch import PATIENCE, Switch
 from tables.rows import MARGIN_CALL, NORMAL, WARNING
-from tests.agents.worlds import BTC, EUR, NOW, fx_user, mark, position, rules, usdm_user
+from tests.agents.worlds import BTC, EUR, NOW, btc_rule, fx_user, mark, position, rules, usdm_user
 
 D = Decimal
 
@@ -45,9 +46,9 @@ def test_a_tick_that_meets_no_trigger_looks_at_nobody() -> None:
     columns = laid()
     number = columns.board.numbers[BTC]
     for _ in range(2):  # the first draws the bounds of what was new anew
-        columns.board.priced(BTC, mark(BTC, "59000"))
+        columns.board.priced(BTC, {BTC: mark(BTC, "59000")})
         assert columns.triggers.ticked(number) == []
-    columns.board.priced(BTC, mark(BTC, "54000"))
+    columns.board.priced(BTC, {BTC: mark(BTC, "54000")})
     assert [pools.tolist() for pools in columns.triggers.ticked(number)] == [[1]]
 
 
@@ -126,3 +127,24 @@ def test_slots_of_who_is_gone_are_used_again() -> None:
     columns.drop("live:1")
     assert len(columns.positions) == 0
     assert columns.holders([BTC]) == []
+
+
+def test_an_account_that_several_pools_hold_on_its_rung_is_told_when_the_last_lets_go() -> None:
+    eth = "binance_usdm:ETHUSDT"
+    rule = btc_rule()
+    rule.rule_id, rule.instrument.instrument, rule.instrument.base = f"instrument:{eth}", eth, "ETH"
+    columns = Columns()
+    columns.ruled(rules(btc_rule(), rule), NOW)
+    alone = {"margin_mode": "isolated", "isolated_wallet": D(290)}
+    user = usdm_user("590", position(BTC, "1", "60000", **alone), position(eth, "1", "60000", **alone))  # 250 are required of each
+    account = user.accounts["a1"]
+    columns.put("live:1", replace(user, accounts={"a1": replace(account, margin=replace(account.margin, rung=WARNING))}))
+    marks = {BTC: mark(BTC, "60000"), eth: mark(eth, "60000")}
+    assert columns.touched([BTC, eth], marks) == []
+    told = []
+    for name, price in ((BTC, "60100"), (eth, "60001"), (eth, "60100"), (BTC, "60001"), (eth, "60000"), (BTC, "60100"), (eth, "60100")):
+        marks[name] = mark(name, price)
+        told.append(bool(columns.touched([name], marks)))
+    assert told[2]
+    assert told[6]
+    assert not all(told)

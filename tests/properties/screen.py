@@ -21,11 +21,20 @@ from tables.rows import LIQUIDATION, MARGIN_CALL, NORMAL, UNKNOWN, WARNING, Acco
 
 D = Decimal
 NOW = 1_700_000_000_000
+MULTI = "binance_usdm_multi_asset"  # of the venue binance_usdm
 EXCHANGES = {  # model: (venue, settle)
-    "binance_usdm": "USDT", "binance_coinm": "", "bybit_linear": "USDT", "bybit_inverse": "", "okx_swap": "USDT", "kucoin_futures": "USDT",
+    "binance_usdm": "USDT", MULTI: "USDT", "binance_coinm": "", "bybit_linear": "USDT", "bybit_inverse": "", "okx_swap": "USDT",
+    "kucoin_futures": "USDT",
 }
-PAIRS = {"EURUSD": "1.1", "USDJPY": "150", "GBPUSD": "1.27", "EURGBP": "0.866", "AUDUSD": "0.65"}
-MODES = {"EURUSD": "FOREX", "USDJPY": "FOREX", "GBPUSD": "FOREX_NO_LEVERAGE", "EURGBP": "CFD_LEVERAGE", "AUDUSD": "CFD"}
+PAIRS = {  # price, mode, contract size
+    "EURUSD": ("1.1", "FOREX", 100_000), "USDJPY": ("150", "FOREX", 100_000), "GBPUSD": ("1.27", "FOREX_NO_LEVERAGE", 100_000),
+    "EURGBP": ("0.866", "CFD_LEVERAGE", 100_000), "AUDUSD": ("0.65", "CFD", 10_000), "DAXEUR": ("18000", "CFD_INDEX", 1),
+    "OILUSD": ("80", "FUTURES", 1_000), "AAPGBP": ("150", "EXCH_STOCKS", 100),
+}
+WEIGHTS = {"USDT/USDT": "0.9999", "USDT/USDC": "0.99", "USDT/BTC": "0.95", "USDT/ETH": "0.9"}
+
+
+PRICES = {"BTC": 60_000, "ETH": 3_000, "USDC": 1}
 
 
 class Story(NamedTuple):
@@ -42,7 +51,7 @@ def contract(venue: str, base: str, kind: str, rng: random.Random) -> Instrument
     """A linear or inverse contract with three tiers near the sizes that are held."""
     flat = venue == "okx_swap"
     unit = "contracts" if flat else "settle" if kind == "inverse" else "notional"
-    price = 60_000 if base == "BTC" else 3_000
+    price = PRICES[base]
     scale = D(1) if flat else D(1) / price if kind == "inverse" else D(1)
     floors = [D(0), 20_000 * scale / (price if flat else 1), 80_000 * scale / (price if flat else 1)]
     floors = [floor.quantize(D("0.00000001")) for floor in floors]
@@ -57,19 +66,28 @@ def contract(venue: str, base: str, kind: str, rng: random.Random) -> Instrument
                       tier_policy=FLAT if flat else PROGRESSIVE, tier_unit=unit, brackets=brackets)
 
 
+def usdc() -> list[Instrument]:
+    """A contract that settles in another asset of a weighted pool, and what converts that."""
+    brackets = (Bracket(D(0), None, D("0.01"), D(0)),)
+    return [Instrument("binance_usdm:BTCUSDC", "BTC", "USDC", "USDC", brackets=brackets),
+            Instrument("binance_usdm:USDCUSDT", "USDC", "USDT", "USDT", brackets=brackets)]
+
+
 def rulebook(rng: random.Random) -> Rules:
-    """Every venue's contracts, five FX pairs, three groups."""
-    found = [contract(venue, base, kind, rng) for venue in EXCHANGES for base in ("BTC", "ETH")
-             for kind in (("inverse",) if not EXCHANGES[venue] else ("linear",))]
-    found += [Instrument(f"house:{pair}", pair[:3], pair[3:], pair[3:], D(100_000), calc_mode=MODES[pair], margin_rate=D("0.5"))
-              for pair in PAIRS]
+    """Every venue's contracts, FX pairs, an index, a future and a share, three groups, collateral weights."""
+    found = [contract(venue, base, kind, rng) for venue in EXCHANGES if venue != MULTI for base in ("BTC", "ETH")
+             for kind in (("inverse",) if not EXCHANGES[venue] else ("linear",))] + usdc()
+    found += [Instrument(f"house:{pair}", pair[:3], pair[3:], pair[3:], D(size), calc_mode=mode, margin_rate=D("0.5"),
+                         hedged_mode=rng.choice(("factor", "larger")), hedged_factor=D("0.25"), initial_margin=D(900),
+                         tick_size=D("0.1"), tick_value=D("0.2"))
+              for pair, (_, mode, size) in PAIRS.items()]
     pairs = {(rule.name.partition(":")[0], rule.base, rule.quote): rule.name for rule in found}
     money = Thresholds("money", D(300), D(200), D(100), D(350))
     groups: dict[str, tuple[tuple[int, Group], ...]] = {
         "standard": ((0, Group("standard")),), "money": ((0, Group("money", by_model={"mt5": money})),),
-        "near": ((0, Group("near", Thresholds("ratio", D("0.5"), D("0.6"), D("0.8"), D("0.4")))),),
+        "near": ((0, Group("near", Thresholds("ratio", D("0.5"), D("0.6"), D("0.8"), D("0.4"), D("0.7")))),),
     }
-    return Rules({rule.name: ((0, rule),) for rule in found}, groups, {}, pairs)
+    return Rules({rule.name: ((0, rule),) for rule in found}, groups, {name: ((0, D(weight)),) for name, weight in WEIGHTS.items()}, pairs)
 
 
 class Crowd:
@@ -81,8 +99,8 @@ class Crowd:
         self.columns.ruled(self.rules, NOW)
         if sweeps:  # slices as small as here would never be swept
             self.columns.triggers.switch = Switch(sweep_us=(0.0, 0.1), patience=4)
-        self.prices = {name: D(PAIRS[name.partition(":")[2]]) if name.startswith("house") else D(60_000 if "BTC" in name else 3_000)
-                       for name in self.rules.instruments}
+        self.prices = {name: D(PAIRS[name.partition(":")[2]][0]) if name.startswith("house") else D(PRICES[rule.base])
+                       for name, ((_, rule),) in self.rules.instruments.items()}
         self.marks: dict[str, Mark] = {}
         for name in self.prices:
             self._mark(name)
@@ -93,7 +111,7 @@ class Crowd:
     def person(self, user: str) -> User:
         """Somebody with one account, its rung as the law says now."""
         for _ in range(9):
-            model = self.rng.choice([*EXCHANGES, "mt5", "mt5", "binance_usdm", "binance_usdm"])
+            model = self.rng.choice([*EXCHANGES, "mt5", "mt5", "mt5", "binance_usdm", MULTI])
             account = self._fx() if model == "mt5" else self._exchange(model)
             group = self.rng.choice(("standard", "standard", "money", "near"))
             found = self.judged(User(user, profile=Profile(group, D(100)), accounts={account.account_id: account}))
@@ -105,7 +123,8 @@ class Crowd:
         held: dict[str, Position] = {}
         hedge = self.rng.random() < 0.3
         balances: dict[str, Decimal] = {}
-        for name in [name for name in self.prices if name.startswith(model + ":")]:
+        multi, venue = model == MULTI, "binance_usdm" if model == MULTI else model
+        for name in self._names(venue, multi=multi):
             rule, price = self.rules.instruments[name][0][1], self.prices[name]
             inverse = rule.settle == rule.base
             settle = rule.settle
@@ -114,12 +133,16 @@ class Crowd:
             balances[settle] = balances.get(settle, D(0)) + worth / lever / (price if inverse else 1)
             for side in ("LONG", "SHORT") if hedge else ("BOTH",):
                 if self.rng.random() < 0.8:
-                    held |= self._position((rule, side, worth, lever), price, isolated=self.rng.random() < 0.3)
-        balances = {asset: amount + sum((p.isolated_wallet or D(0) for p in held.values()
-                                         if self.rules.instruments[p.instrument][0][1].settle == asset), D(0))
-                    for asset, amount in balances.items()}
-        currency = next(iter(balances))
-        return Account("a1", model, model, currency, "venue", balances={a: Balance(v) for a, v in balances.items()}, positions=held)
+                    held |= self._position((rule, side, worth, lever), price, isolated=not multi and self.rng.random() < 0.3)
+        if multi:
+            balances |= {asset: D(self.rng.randint(-10, 20)) / 100 for asset in ("BTC", "ETH") if self.rng.random() < 0.5}
+        for found in held.values():
+            balances[self.rules.instruments[found.instrument][0][1].settle] += found.isolated_wallet or D(0)
+        currency, early = next(iter(balances)), self.rng.random() < 0.1
+        return Account("a1", venue, venue, currency, "venue", early, {a: Balance(v) for a, v in balances.items()}, held, multi_assets=multi)
+
+    def _names(self, venue: str, *, multi: bool) -> list[str]:
+        return [name for name in self.prices if name.startswith(venue + ":") and (multi or "USDC" not in name)]
 
     def _position(self, what: tuple[Instrument, str, Decimal, Decimal], price: Decimal, *, isolated: bool) -> dict[str, Position]:
         rule, side, worth, lever = what
@@ -144,13 +167,17 @@ class Crowd:
                                                                    entry_cost=size * entry, swap=D(self.rng.randint(-5, 5)))
         currency = self.rng.choice(("USD", "USD", "EUR", "JPY"))
         money = D(self.rng.randint(200, 6_000)) * (150 if currency == "JPY" else 1)
-        return Account("house", currency=currency, balances={currency: Balance(money)}, positions=held)
+        balances = {currency: Balance(money)}
+        if self.rng.random() < 0.3:
+            balances[self.rng.choice(("GBP", "AUD", "EUR", "USD"))] = Balance(D(self.rng.randint(-1_000, 3_000)))
+        return Account("house", currency=currency, balances=balances, positions=held)
 
     def _mark(self, name: str) -> None:
+        """Sides move alone, too; a venue says no sides."""
         price = self.prices[name]
-        wide = D("0.00005") if name.startswith("house") else D(0)
-        sides = Mark(name, price * (1 - wide), price * (1 + wide), append_ms=NOW)
-        self.marks[name] = sides if wide else Mark(name, mark=price, append_ms=NOW)
+        below, above, last = (D(self.rng.choice((1, 5, 5, 5, 40))) / 100_000 for _ in range(3))
+        sides = Mark(name, price * (1 - below), price * (1 + above), price * (1 - last), append_ms=NOW)
+        self.marks[name] = sides if name.startswith("house") else Mark(name, mark=price, append_ms=NOW)
 
     def judged(self, user: User) -> User:
         """The user with the rungs that the law says, from the rungs it had."""
@@ -177,13 +204,13 @@ class Crowd:
 
     def tick(self) -> set[str]:
         """One to three prices move: most a little, some far; the instruments."""
-        names = set(self.rng.sample(sorted(self.prices), self.rng.choice((1, 1, 2, 3))))
+        names = self.rng.sample(sorted(self.prices), self.rng.choice((1, 1, 2, 3)))
         for name in names:
             quiet = name.startswith("house")
             step = self.rng.gauss(0, 8 if quiet else 20) * self.rng.choice((1, 1, 1, 1, 5))
             self.prices[name] = (self.prices[name] * D(1 + step / 10_000)).quantize(D("0.00001"))
             self._mark(name)
-        return names
+        return set(names)
 
     def disturb(self) -> None:
         """Fills, deposits, somebody new or gone, a rule that changes."""
@@ -218,11 +245,12 @@ class Crowd:
 
 
 def _concerned(crowd: Crowd, names: set[str]) -> Iterator[tuple[User, Account]]:
-    """Whoever holds one of the instruments; of FX accounts everybody, as any pair may convert."""
+    """Whoever holds one of the instruments; of FX and weighted accounts everybody, as any pair may convert."""
     for row in list(crowd.users.values()):
         for account in row.accounts.values():
             fx = account.model == "mt5" and any(name.startswith("house") for name in names)
-            if fx or any(position.instrument in names for position in account.positions.values()):
+            weighted = account.multi_assets and any(name.startswith("binance_usdm") for name in names)
+            if fx or weighted or any(position.instrument in names for position in account.positions.values()):
                 yield row, account
 
 
