@@ -11,6 +11,7 @@ FACTS ?= 100000
 BROKERS ?= 1
 WITHOUT ?=
 ACCOUNTS ?= 100000
+HISTORIES ?= 200
 COUNT ?= 100000
 
 .DEFAULT_GOAL := help
@@ -59,6 +60,9 @@ chaos: $(READY) ## a chaos campaign: SEED=1 SEEDS=1 FAULTS=30 BROKERS=1; WITHOUT
 properties: $(READY) ## the random properties from other seeds: SEED=1 SEEDS=20, until one fails
 	@for seed in $$(seq $(SEED) $$(($(SEED) + $(SEEDS) - 1))); do echo "seed $$seed"; \
 	  $(BIN)/pytest -q -m hypothesis --hypothesis-profile=further --hypothesis-seed=$$seed --show-capture=no || exit 1; done
+
+money: $(READY) ## histories of admin operations under kills and outages: SEED=1 HISTORIES=200
+	@$(BIN)/python -m tests.admin.history --seed $(SEED) --histories $(HISTORIES)
 
 oracle: $(READY) ## the risk law against its oracle on random accounts of every model: SEED=1 ACCOUNTS=100000
 	@$(BIN)/python -m tests.agents.oracle_campaign --seed $(SEED) --accounts $(ACCOUNTS)

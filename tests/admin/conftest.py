@@ -28,12 +28,17 @@ def admin_dsn(postgres_dsn: str) -> str:
     return dsn
 
 
-@pytest.fixture
-def dsn(admin_dsn: str) -> str:
-    with psycopg.connect(admin_dsn) as connection:
+def emptied(dsn: str) -> None:
+    """Every table of the admin API without a row."""
+    with psycopg.connect(dsn) as connection:
         connection.execute("SET LOCAL session_replication_role = replica")  # no triggers: history may go; quicker than TRUNCATE
         for table in TABLES.split(", "):
             connection.execute(f"DELETE FROM {table}".encode())
+
+
+@pytest.fixture
+def dsn(admin_dsn: str) -> str:
+    emptied(admin_dsn)
     return admin_dsn
 
 

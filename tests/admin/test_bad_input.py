@@ -89,8 +89,10 @@ async def test_a_field_that_cannot_be_changed_to_that(api: Client, database: Dat
     assert written(database) == before
 
 
-NEW: dict[str, dict[str, object]] = {"none": {}, "empty": {"user_id": ""}, "spaces": {"user_id": "a b"}, "braces": {"user_id": "{1}"}, "other type": {
-    "user_id": "demo:1", "user_type": "live"}, "long": {"user_id": "x" * 129}, "true": {"user_id": True}, "list": {"user_id": [1]},
+NEW: dict[str, dict[str, object]] = {
+    "none": {}, "empty": {"user_id": ""}, "spaces": {"user_id": "a b"}, "braces": {"user_id": "{1}"},
+    "other type": {"user_id": "demo:1", "user_type": "live"},
+    "long": {"user_id": "x" * 129}, "true": {"user_id": True}, "list": {"user_id": [1]},
     "type": {"user_id": "1", "user_type": "LIVE"}, "two colons": {"user_id": "a:b:c"}}
 
 
