@@ -15,7 +15,7 @@ HISTORIES ?= 200
 COUNT ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down status test lint types unit chaos properties screen oracle lock fuzz proto compose clean clean-data
+.PHONY: help setup run up down status test lint types unit clients chaos properties screen oracle lock fuzz proto compose clean clean-data
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -64,6 +64,10 @@ properties: $(READY) ## the random properties from other seeds: SEED=1 SEEDS=20,
 money: $(READY) ## histories of admin operations under kills and outages: SEED=1 HISTORIES=200
 	@$(BIN)/python -m tests.admin.history --seed $(SEED) --histories $(HISTORIES)
 
+clients: $(READY) ## other people's clients (their own environment, by hash) against the simulated venues
+	@$(BIN)/python -m tests.clients.environment
+	$(BIN)/pytest -q tests/clients
+
 oracle: $(READY) ## the risk law against its oracle on random accounts of every model: SEED=1 ACCOUNTS=100000
 	@$(BIN)/python -m tests.agents.oracle_campaign --seed $(SEED) --accounts $(ACCOUNTS)
 
@@ -79,6 +83,8 @@ proto: $(READY) ## generate schemas/*_pb2.py
 lock: ## resolve requirements.lock anew (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
 	  --group pyproject.toml:dev --group pyproject.toml:stack pyproject.toml -o requirements.lock
+	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 \
+	  --group pyproject.toml:clients -o tests/clients/requirements.txt
 
 compose: ## the same parts in containers
 	docker compose up --build

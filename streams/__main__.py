@@ -17,6 +17,7 @@ from streams.replay.options import describe as describe_recordings
 from streams.rules.options import describe as describe_rules
 from streams.stack.process import StackError
 from streams.venues.options import describe as describe_decode
+from streams.venues.simulator.options import describe as describe_simulator
 
 Run = Callable[[argparse.Namespace, Config], int]
 _LINE_MAX = 1_000
@@ -181,6 +182,12 @@ def _check(options: argparse.Namespace, config: Config) -> int:
     return 1 if found.differs else 0
 
 
+def _simulate(options: argparse.Namespace, _: Config) -> int:
+    from streams.venues.simulator.command import simulate
+
+    return simulate(options)
+
+
 def _recorded(options: argparse.Namespace, config: Config) -> int:
     from streams.replay import commands
     from streams.stack.supervisor import located
@@ -236,6 +243,7 @@ def parser() -> argparse.ArgumentParser:
         add("record", _recorded, "a window of the topics into files"),
         add("replay", _recorded, "recorded topics through folds, prices and checks again, under simulated time, also under other rules"),
         add("verify", _recorded, "every verdict derived again from its stamp; exit 1 where one differs"))
+    describe_simulator(add("simulate", _simulate, "the simulated venues alone, REST and WebSocket; addresses as JSON on the first line"))
     describe_bench(add("bench", _bench, "speed and latency, beside the peers; a line of JSON a run, and the README's figures of them"))
     return root
 

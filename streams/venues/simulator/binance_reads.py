@@ -47,7 +47,8 @@ class Reads:
         assets = [self._asset(call.account, asset) for asset in call.account.balances]
         totals = {f"total{total}": fixed(sum((Decimal(str(one[name])) for one in assets), ZERO)) for total, name in (
             ("InitialMargin", "initialMargin"), ("MaintMargin", "maintMargin"), ("WalletBalance", "walletBalance"),
-            ("UnrealizedProfit", "unrealizedProfit"), ("MarginBalance", "marginBalance"), ("PositionInitialMargin", "positionInitialMargin"),
+            ("UnrealizedProfit", "unrealizedProfit"), ("MarginBalance", "marginBalance"),
+            ("PositionInitialMargin", "positionInitialMargin"),
             ("OpenOrderInitialMargin", "openOrderInitialMargin"), ("CrossWalletBalance", "crossWalletBalance"),
             ("CrossUnPnl", "crossUnPnl"))}
         available = fixed(sum((Decimal(str(one["availableBalance"])) for one in assets), ZERO))

@@ -85,6 +85,7 @@ class UserSockets:
             none = events is None and self.venue.switches.events_absent == "none"
             feed.keys[text] = frozenset() if none else events
             feed.connection.account = key.account
+            feed.connection.topics[text[:4]] = {}
 
     async def _heard(self, feed: Feed, text: str, *, mute: bool) -> None:
         if self.venue.switches.limits and feed.connection.rate(1_000) > _RATE_MAX:

@@ -28,10 +28,10 @@ class Conditions(Matching):
             raise Refused("symbol")
         if not order.client_id:
             order.client_id = f"algo{self.random.getrandbits(64):x}"
-        now = self.clock.now_ms()
-        algo = Algo(next(self.algo_ids), order, created_ms=now, updated_ms=now)
+        algo = Algo(next(self.algo_ids), order)
         if order.type != TRAILING and self._is_met(algo):
             raise Refused("would_trigger")
+        algo.created_ms = algo.updated_ms = self.now()
         account.algos[algo.id] = algo
         self.tell(account, [AlgoMoved(replace(algo))])
         if order.type == TRAILING:
@@ -55,7 +55,7 @@ class Conditions(Matching):
                 self._place_child(account, algo)
 
     def _turn(self, algo: Algo, status: str) -> AlgoMoved:
-        algo.status, algo.updated_ms = status, self.clock.now_ms()
+        algo.status, algo.updated_ms = status, self.now()
         return AlgoMoved(replace(algo))
 
     def _is_met(self, algo: Algo) -> bool:
@@ -75,7 +75,7 @@ class Conditions(Matching):
             self.tell(account, [AlgoMoved(replace(algo))])
 
     def _place_child(self, account: Account, algo: Algo) -> None:
-        algo.triggered_ms = self.clock.now_ms()
+        algo.triggered_ms = self.now()
         self.tell(account, [self._turn(algo, TRIGGERING)])
         child = replace(algo.order, type="LIMIT" if algo.order.type in {"STOP", "TAKE_PROFIT"} else "MARKET", stop_price=ZERO,
                         algo_id=algo.id, callback_rate=ZERO, activation=ZERO, original_type="")

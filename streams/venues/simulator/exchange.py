@@ -39,7 +39,7 @@ class Exchange(Conditions):
         order = self.find(account, order_id)
         if (quantity, price) == (order.quantity, order.price) or quantity <= order.filled:
             raise Refused("no_change")
-        order.quantity, order.price, order.updated_ms = quantity, price, self.clock.now_ms()
+        order.quantity, order.price, order.updated_ms = quantity, price, self.now()
         events: list[Event] = [OrderMoved(replace(order), books.AMENDMENT)]
         self._match(account, order, events, resting=True)
         self.tell(account, events)
@@ -91,7 +91,7 @@ class Exchange(Conditions):
     def force(self, account: Account, position: Position, prefix: str, quantity: Decimal | None = None) -> Order:
         """The venue closes a position (`autoclose-` liquidation, `adl_autoclose` deleveraging) at the mark."""
         side = SELL if position.amount > 0 else BUY
-        now, price = self.clock.now_ms(), self.marks[position.symbol]
+        now, price = self.now(), self.marks[position.symbol]
         order = Order(position.symbol, side, "LIMIT", quantity or abs(position.amount), price, tif="IOC",
                       position_side=position.side, client_id=f"{prefix}{now}" if prefix.endswith("-") else prefix)
         events: list[Event] = [self._enter(account, order)]

@@ -45,6 +45,7 @@ class Ledger:
         self.market = Market(self.instruments, self.marks)
         self.accounts: dict[str, Account] = {}
         self.listeners: list[Listener] = []
+        self._at: int | None = None
         self.random = random.Random(f"{venue}/{seed}")
         first = int(hashlib.sha256(venue.encode()).hexdigest()[:6], 16)
         self.order_ids = itertools.count(9_007_199_254_740_993 + first)  # beyond 2^53: who reads ids as floats is found out
@@ -63,13 +64,19 @@ class Ledger:
         self.tell(account, [AccountMoved("DEPOSIT", tuple(self.told(account, asset) for asset in account.balances))])
         return account
 
+    def now(self) -> int:
+        """The time of this transaction: what its first step said, until it is told."""
+        if self._at is None:
+            self._at = self.clock.now_ms()
+        return self._at
+
     def by_key(self, key: str) -> Account | None:
         """Whose API key it is."""
         return next((one for one in self.accounts.values() if one.key == key), None)
 
     def tell(self, account: Account, events: Sequence[Event]) -> None:
         """Log and publish what happened to one account at this moment."""
-        now = self.clock.now_ms()
+        now, self._at = self.now(), None
         self.truth.log(account, now, events)
         for listener in self.listeners:
             listener(account, now, events)
@@ -86,7 +93,7 @@ class Ledger:
         quantity, price, maker = execution
         instrument = self.instruments[order.symbol]
         position = self.position(account, order.symbol, order.position_side)
-        now = self.clock.now_ms()
+        now = self.now()
         realised = self._move(account, position, quantity if order.side == BUY else -quantity, price)
         fee = (quantity * price * instrument.contract_size * (instrument.maker_fee if maker else instrument.taker_fee)).quantize(CENT)
         position.spent = position.spent + fee if position.amount else ZERO
@@ -127,7 +134,7 @@ class Ledger:
         """`why` is the statement's kind, symbol and trade id."""
         balance = account.balances.setdefault(asset, Balance(asset))
         balance.wallet += amount
-        balance.updated_ms = self.clock.now_ms()
+        balance.updated_ms = self.now()
         balance.version += 1
         if amount:
             account.income.append(Income(next(self.income_ids), why[0], asset, amount, why[1], why[2], balance.updated_ms))
@@ -158,7 +165,7 @@ class Ledger:
                 position.spent += paid
                 if position.isolated:
                     position.isolated_wallet -= paid
-                    position.updated_ms = self.clock.now_ms()
+                    position.updated_ms = self.now()
                 told = (replace(position),) if position.isolated else ()
                 self.tell(account, [AccountMoved("FUNDING_FEE", (self.told(account, instrument.quote, -paid),), told, symbol)])
 
@@ -180,7 +187,7 @@ class Ledger:
         for position in moved:
             position.isolated = isolated
             position.isolated_wallet = initial(account, position, self.market).quantize(CENT) if isolated else ZERO
-            position.updated_ms = self.clock.now_ms()
+            position.updated_ms = self.now()
         told = tuple(replace(one) for one in moved) or (replace(self.position(account, symbol)),)
         self.tell(account, [AccountMoved("MARGIN_TYPE_CHANGE", (self.told(account, self.instruments[symbol].quote),), told)])
 
@@ -193,7 +200,7 @@ class Ledger:
         if amount > pool(account, asset, self.market).available or position.isolated_wallet + amount <= 0:
             raise Refused("margin")
         position.isolated_wallet += amount
-        position.updated_ms = self.clock.now_ms()
+        position.updated_ms = self.now()
         self.tell(account, [AccountMoved("MARGIN_TRANSFER", (self.told(account, asset),), (replace(position),))])
 
     def set_multi_assets(self, account: Account, on: bool) -> None:
@@ -211,6 +218,6 @@ class Ledger:
             raise Refused("open_positions")
         account.hedge = on
         account.positions.clear()
-        self.truth.note(account, self.clock.now_ms(), "hedge", {"on": on})
+        self.truth.note(account, self.clock.now_ms(), "Hedge", {"on": on})
 
 

@@ -73,7 +73,7 @@ class Matching(Ledger):
         order.id, order.status = next(self.order_ids), books.NEW
         order.original_type = order.original_type or order.type
         order.client_id = order.client_id or "".join(self.random.choices(_LETTERS, k=22))
-        order.created_ms = order.updated_ms = self.clock.now_ms()
+        order.created_ms = order.updated_ms = self.now()
         account.orders[order.id] = order
         if order.good_till_ms:
             self.clock.after(max(0, order.good_till_ms - order.created_ms), lambda: self._expire(account, order))
@@ -86,7 +86,7 @@ class Matching(Ledger):
             self.tell(account, events)
 
     def _finish(self, order: Order, status: str, events: list[Event]) -> None:
-        order.status, order.updated_ms = status, self.clock.now_ms()
+        order.status, order.updated_ms = status, self.now()
         events.append(OrderMoved(replace(order), books.EXPIRED if status == books.EXPIRED_IN_MATCH else status))
 
     def _crosses(self, order: Order) -> bool:
