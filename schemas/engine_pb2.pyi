@@ -1029,3 +1029,23 @@ class Outgoing(_message.Message):
     topic: str
     value: bytes
     def __init__(self, topic: _Optional[str] = ..., value: _Optional[bytes] = ...) -> None: ...
+
+class Portfolios(_message.Message):
+    __slots__ = ("calculated_ms", "epoch", "users", "equity", "margin", "unrealised_pnl", "digits", "fallback")
+    CALCULATED_MS_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    USERS_FIELD_NUMBER: _ClassVar[int]
+    EQUITY_FIELD_NUMBER: _ClassVar[int]
+    MARGIN_FIELD_NUMBER: _ClassVar[int]
+    UNREALISED_PNL_FIELD_NUMBER: _ClassVar[int]
+    DIGITS_FIELD_NUMBER: _ClassVar[int]
+    FALLBACK_FIELD_NUMBER: _ClassVar[int]
+    calculated_ms: int
+    epoch: int
+    users: _containers.RepeatedScalarFieldContainer[str]
+    equity: _containers.RepeatedScalarFieldContainer[int]
+    margin: _containers.RepeatedScalarFieldContainer[int]
+    unrealised_pnl: _containers.RepeatedScalarFieldContainer[int]
+    digits: _containers.RepeatedScalarFieldContainer[int]
+    fallback: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, calculated_ms: _Optional[int] = ..., epoch: _Optional[int] = ..., users: _Optional[_Iterable[str]] = ..., equity: _Optional[_Iterable[int]] = ..., margin: _Optional[_Iterable[int]] = ..., unrealised_pnl: _Optional[_Iterable[int]] = ..., digits: _Optional[_Iterable[int]] = ..., fallback: _Optional[_Iterable[int]] = ...) -> None: ...

@@ -14,6 +14,7 @@ from streams.engine.ledger import Ledger, Plan
 from streams.engine.transport import Bundle
 from streams.ops.metrics import METRICS
 from streams.ops.watchdog import watch
+from streams.portfolios import Portfolios
 from streams.prices import Prices
 from streams.topics import ACCOUNT_SOURCES, ACCOUNT_STATES, ORDER_SOURCES, ORDER_STATES
 from streams.view import View
@@ -36,7 +37,9 @@ def create_app(config: Config) -> Any:
     facts = Facts(Reading(config.partitions, config.default_user_type, policy), checks.due, accounts.fits, orders.fits)
     for topic in ACCOUNT_SOURCES:
         _add_agent(app, topic, config.partitions, (facts, accounts, orders))
-    app.services_first = [prices, checks, Outside(config, View(config, app, (accounts, orders), checks), facts)]
+    portfolios = Portfolios(config, checks)
+    view = View(config, app, (accounts, orders), checks, portfolios)
+    app.services_first = [prices, checks, portfolios, Outside(config, view, facts)]
     return app
 
 

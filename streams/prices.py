@@ -39,6 +39,7 @@ class Prices(Service):
         self.on_control: Callable[[pb.Control], None] = lambda message: None
         self.ticks = 0
         self.refused: Counter[str] = Counter()
+        self.skipped: Counter[str] = Counter()  # unchanged, or told anew in the same batch
         self.caught_up = asyncio.Event()
         super().__init__(**kwargs)
 
@@ -96,6 +97,7 @@ class Prices(Service):
         told: set[object] = set()  # keys and instruments
         for record in reversed(records):
             if record.key and record.key in told:
+                self.skipped["superseded"] += 1
                 continue
             self.ticks += 1
             try:
@@ -114,6 +116,10 @@ class Prices(Service):
                 told |= {record.key, tick.instrument}
                 if _differs(before, result.mark):
                     moved.add(tick.instrument)
+                else:
+                    self.skipped["unchanged"] += 1
+            else:
+                self.skipped["silent"] += 1  # of the mark that venues judge by
         return moved
 
     def _take_settings(self, topic: str, records: Iterable[Any]) -> None:

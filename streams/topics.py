@@ -52,6 +52,7 @@ ACCOUNT_STATES = "account-states"
 ORDER_STATES = "order-states"
 ANOMALIES = "anomalies"
 DEAD_LETTERS = "dead-letters"
+PORTFOLIOS = "portfolios"
 
 ALL: tuple[Topic, ...] = (
     Topic(ORDER_UPDATES, "user", user_data.UserDataOrderUpdateEvent, append_time=True),
@@ -73,6 +74,7 @@ ALL: tuple[Topic, ...] = (
     Topic(ORDER_STATES, "user", engine.OrdersState, compacted=True),
     Topic(ANOMALIES, "user", engine.Anomaly),
     Topic(DEAD_LETTERS, "original key", engine.DeadLetter),
+    Topic(PORTFOLIOS, "worker", engine.Portfolios, retention_ms=600_000),
 )
 BY_NAME = {topic.name: topic for topic in ALL}
 

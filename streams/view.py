@@ -15,6 +15,7 @@ from streams.config import Config
 from streams.engine.ledger import Ledger
 from streams.ops.metrics import METRICS
 from streams.ops.watchdog import Sample
+from streams.portfolios import Portfolios
 from streams.survey import survey
 from streams.topics import MARGIN_CALLS
 from streams.web.view import Figures
@@ -24,8 +25,8 @@ from tables.rows import RUNG_NAMES, Orders, User
 class View:
     """A worker as seen from outside; implements `streams.web.view.WorkerView`."""
 
-    def __init__(self, config: Config, app: Any, ledgers: tuple[Ledger, Ledger], checks: Checks) -> None:
-        self.config, self.app, self.checks = config, app, checks
+    def __init__(self, config: Config, app: Any, ledgers: tuple[Ledger, Ledger], checks: Checks, portfolios: Portfolios) -> None:
+        self.config, self.app, self.checks, self.portfolios = config, app, checks, portfolios
         self.accounts, self.order_rows = ledgers
         self.worker_name, self.default_user_type = config.worker_name, config.default_user_type
         self._seen: Counter[str] = Counter()
@@ -80,13 +81,14 @@ class View:
     def figures(self) -> Figures:
         """Counts over the owned partitions."""
         kinds: Counter[str] = Counter(user_parts(user)[0] for user in {user for user, _ in self.checks.rungs})
-        dirty: Counter[str] = Counter(user_parts(user)[0] for user, _ in self.checks.waiting)
-        return {"users": dict(kinds), "dirty_users": dict(dirty), "symbols": {"processed": self.checks.room.prices.ticks},
-                "uptime": {"seconds": int(time.monotonic() - self._began_s)}}
+        prices = self.checks.room.prices
+        ticks = {"read": prices.ticks, **prices.skipped, **{f"refused_{reason}": count for reason, count in prices.refused.items()}}
+        return {"users": dict(kinds), "dirty_users": self.portfolios.dirty_by_type(), "portfolio": self.portfolios.figures(), "ticks": ticks,
+                "symbols": {"processed": self.portfolios.symbols_processed}, "uptime": {"seconds": int(time.monotonic() - self._began_s)}}
 
     def dirty(self, user_type: str, limit: int) -> list[str]:
-        """The first `limit` owned users of a type that wait for a check."""
-        return sorted({user for user, _ in self.checks.waiting if user_parts(user)[0] == user_type})[:limit]
+        """The first `limit` owned users of a type whose portfolio figures wait to be told."""
+        return [user for user in self.portfolios.dirty() if user_parts(user)[0] == user_type][:limit]
 
     # ---- metrics
 

@@ -18,8 +18,8 @@ from streams.bench.latency import collect, sending, wake
 from streams.bench.measure import cores, quantiles
 from streams.bench.systems import Run, started
 from streams.bench.workload import Told
-from streams.cache import keys
 from streams.bridges.migrate import migrate
+from streams.cache import keys
 from streams.config import load
 from streams.stack import process
 from streams.stack.kafka import start_kafka

@@ -42,14 +42,8 @@ class Bridge:
     async def write(self, batch: Batch) -> list[LeftOut]:
         """The newest state of every user in `batch`, but what it answers; raises one of `AWAY`: the batch may simply be written again."""
         left_out: list[LeftOut] = []
-        caches: list[Cache] = []
-        written: list[tuple[Record, UserState]] = []
-        for record, state in newest(_readable(batch, left_out)).values():
-            try:
-                caches.append(cache_of(state))
-                written.append((record, state))
-            except _MISFIT as error:
-                left_out.append(LeftOut(record, error))
+        written = list(newest(_readable(batch, left_out)).values())
+        caches = _cached(written, left_out)
         if not caches:
             return left_out
         answers = await self.store.run([command for cache in caches for command in self._commands(cache)])
@@ -100,6 +94,18 @@ def _passed(cache: Cache, answer: list[object]) -> Passed:
     changed = tuple(_text(field) for field in fields) if isinstance(fields, list) else ()
     held = tuple(sorted({word for word in _text(symbols).split(SEPARATOR) if word}))
     return Passed(cache, changed, bool(group_changed), held, _text(operations))
+
+
+def _cached(written: list[tuple[Record, UserState]], left_out: list[LeftOut]) -> list[Cache]:
+    """The cache of each; who has none is taken out of `written`."""
+    caches = []
+    for record, state in tuple(written):
+        try:
+            caches.append(cache_of(state))
+        except _MISFIT as error:
+            written.remove((record, state))
+            left_out.append(LeftOut(record, error))
+    return caches
 
 
 def _readable(batch: Batch, left_out: list[LeftOut]) -> list[tuple[Record, UserState]]:

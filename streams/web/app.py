@@ -10,6 +10,7 @@ from streams.ops.health import Runner, application, refusal, serve
 from streams.web.inspection import Inspection, Refused
 from streams.web.judge import JudgePage
 from streams.web.peers import Peers, Unreachable
+from streams.web.portfolio import PortfolioPages
 from streams.web.stress import STRESS_TIMEOUT_S, StressPage
 from streams.web.view import WorkerView
 
@@ -31,6 +32,7 @@ async def start(state: WorkerView, host: str, port: int, token: str) -> Runner:
     app.add_routes(StressPage(state, patient).routes())  # before the tables: it is none
     app.add_routes(JudgePage(state, peers).routes())
     app.add_routes(Inspection(state, peers).routes())
+    app.add_routes(PortfolioPages(state, peers).routes())
     return await serve(app, host, port)
 
 

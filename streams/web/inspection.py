@@ -1,8 +1,7 @@
-"""The pages `/inspect` and `/api/market/portfolio`: rows answered by their owner, lists and counts over all workers."""
+"""The pages `/inspect`: rows answered by their owner, lists over all workers."""
 
 import base64
 import binascii
-from collections import Counter
 from typing import TypeVar, cast
 
 from aiohttp import web
@@ -37,8 +36,7 @@ class Inspection:
         self._peers = peers
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.get("/inspect", self.index), web.get("/inspect/{table}", self.page), web.get("/inspect/{table}/{user}", self.row),
-                web.get("/api/market/portfolio/status", self.status), web.get("/api/market/portfolio/dirty-users/{user_type}", self.dirty)]
+        return [web.get("/inspect", self.index), web.get("/inspect/{table}", self.page), web.get("/inspect/{table}/{user}", self.row)]
 
     async def index(self, _: web.Request) -> web.Response:
         """The tables there are, and the workers."""
@@ -64,41 +62,20 @@ class Inspection:
 
     async def page(self, request: web.Request) -> web.Response:
         """A page over all workers by user id; `next` goes into `?cursor=`, null after the last."""
-        table, after, limit = _table(request), _cursor(request), _limit(request)
+        table, after, limit = _table(request), _cursor(request), limit_of(request)
         self._need_ready()
         # One more than asked for says whether there is a next page.
         own = self._view.users(after, limit + 1)
         rows: list[Row] = [self._shown(table, user, self._view.orders(user.user_id)) for user in own]
         more = len(rows) > limit
         query = {"limit": str(limit)} | ({"cursor": _opaque(after)} if after else {})
-        for page in await self._ask_peers(request, "inspect", table, **query):
-            rows += cast("list[Row]", _part(page, "rows", list))
+        for page in await ask_peers(self._view, self._peers, request, "inspect", table, **query):
+            rows += cast("list[Row]", part(page, "rows", list))
             more = more or page.body.get("next") is not None
         rows = _newest(rows)
         more = more or len(rows) > limit
         rows = rows[:limit]
         return answer({"table": table, "rows": rows, "next": _opaque(str(rows[-1]["user"])) if more and rows else None})
-
-    async def status(self, request: web.Request) -> web.Response:
-        """Counts summed over all workers."""
-        figures = {name: Counter(kinds) for name, kinds in self._view.figures().items()}
-        workers = {self._view.worker_name: self._view.ready()[0]}
-        for page in await self._ask_peers(request, "api", "market", "portfolio", "status"):
-            workers |= cast("dict[str, bool]", _part(page, "workers", dict))
-            for name, kinds in cast("dict[str, dict[str, int]]", _part(page, "figures", dict)).items():
-                figures.setdefault(name, Counter()).update(kinds)
-        ready = all(workers.values())
-        return answer({"status": "ok" if ready else "recovering", "workers": workers, "figures": figures})
-
-    async def dirty(self, request: web.Request) -> web.Response:
-        """The users of a type whose figures wait to be published, and their number; at most `limit` of them are named."""
-        kind, limit = request.match_info["user_type"], _limit(request)
-        users = self._view.dirty(kind, limit)
-        count = self._view.figures().get("dirty_users", {}).get(kind, len(users))
-        for page in await self._ask_peers(request, "api", "market", "portfolio", "dirty-users", kind, limit=str(limit)):
-            users += cast("list[str]", _part(page, "users", list))
-            count += _part(page, "count", int)
-        return answer({"user_type": kind, "count": count, "users": sorted(users)[:limit]})
 
     def _owner(self, user: str) -> str | None:
         try:
@@ -118,18 +95,20 @@ class Inspection:
         if not is_ready:
             raise Refused(503, "not_ready", f"worker {self._view.worker_name}: {reason}")
 
-    async def _ask_peers(self, request: web.Request, *path: str, **query: str) -> list[Answer]:
-        if HOP in request.headers:
-            return []
-        found = await self._peers.ask_all(self._view.peers(), *path, **query)
-        for page in found:
-            # A list or sum without one worker's part would be a wrong one.
-            if page.status != 200:
-                raise Refused(503, "not_ready", f"another worker answered {page.status}: {page.body.get('error')}")
-        return found
+
+async def ask_peers(view: WorkerView, peers: Peers, request: web.Request, *path: str, **query: str) -> list[Answer]:
+    """The same page of all other workers; nobody is asked by who was asked. A list or sum without one worker's part would be a wrong one."""
+    if HOP in request.headers:
+        return []
+    found = await peers.ask_all(view.peers(), *path, **query)
+    for page in found:
+        if page.status != 200:
+            raise Refused(503, "not_ready", f"another worker answered {page.status}: {page.body.get('error')}")
+    return found
 
 
-def _part(page: Answer, name: str, kind: type[_T]) -> _T:
+def part(page: Answer, name: str, kind: type[_T]) -> _T:
+    """A field of another worker's page; raises `Refused` where it is of another kind."""
     found = page.body.get(name)
     if not isinstance(found, kind):
         raise Refused(503, "not_ready", f"another worker: expected {name} as a {kind.__name__}, was {type(found).__name__}")
@@ -151,7 +130,8 @@ def _table(request: web.Request) -> str:
     return table
 
 
-def _limit(request: web.Request) -> int:
+def limit_of(request: web.Request) -> int:
+    """How many rows are asked for."""
     text = request.query.get("limit", str(LIMIT))
     if not (text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= LIMIT_MAX):
         raise Refused(400, "bad_limit", f"limit: expected 1 to {LIMIT_MAX}, was {text[:40]!r}", "limit")
