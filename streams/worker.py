@@ -1,6 +1,8 @@
 """The engine worker: `faust -A streams.worker worker`."""
 
+import os
 import sys
+import threading
 
 from streams.app import create_app
 from streams.config import Config, load
@@ -24,11 +26,20 @@ app.services_first = [Topics(config), *app.services_first]
 
 
 def main() -> None:
-    """Run this worker until it is told to stop; where it stopped by itself the exit code is 1 and its last line says why."""
+    """Run this worker until it is told to stop; where it stopped by itself the exit code is 1 and its last line says why.
+
+    A thread that does not end keeps no process: aiokafka's may wait for ever for a rebalance that nobody answers any more, and the
+    keeper for the process.
+    """
     level = app.log_level.lower()
     sys.argv = ["faust", "-L", "uvloop", "worker", "-l", level, "--without-web"]
     try:
         app.main()
     finally:
+        hung = [one.name for one in threading.enumerate() if not (one.daemon or one is threading.main_thread())]
+        if hung:
+            print(f"marginstream worker: ends over {', '.join(hung)}", file=sys.stderr, flush=True)
         if app.stopped_by:
             print(f"marginstream worker: {app.stopped_by}", file=sys.stderr, flush=True)
+        if hung:
+            os._exit(1)

@@ -100,6 +100,8 @@ class Producer(driver.Producer):
 class ConsumerThread(DirectThread):
     """The thread that owns the aiokafka consumer."""
 
+    shutdown_timeout = 10.0  # stock: 60; it may never end where a rebalance was under way, and meanwhile the process holds its name
+
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = transport.fetch_wait_ms  # stock: 1500, hard-coded (aiokafka.py:615)

@@ -67,6 +67,25 @@ def test_a_consumer_not_yet_started_is_no_error() -> None:
     assert boot._coordinator_error(None) is None
 
 
+HANGS = """
+import threading, time
+from streams import worker
+def crashed():
+    worker.app.stopped_by = RuntimeError("why it stopped")
+    threading.Thread(target=time.sleep, args=(300,)).start()
+    raise SystemExit(1)
+worker.app.main = crashed
+worker.main()
+"""
+
+
+def test_a_thread_that_does_not_end_keeps_no_worker_alive() -> None:
+    """aiokafka's own, where a worker was refused while its broker was away: nobody started the worker again."""
+    done = subprocess.run([sys.executable, "-c", HANGS], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1] == "marginstream worker: why it stopped"
+
+
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[str]:
     """A broker of its own: other tests make these topics in other shapes."""
