@@ -1,11 +1,13 @@
 CREATE OR REPLACE FUNCTION remove_exchange_account(given JSONB) RETURNS JSONB LANGUAGE plpgsql AS $$
-/* Takes an exchange account out of use and forgets its listen key: user_key, account_id, actor, action. Its history stays. */
+/* Takes an exchange account out of use and forgets its secrets: user_key, account_id, actor, action. Its history stays. */
 DECLARE
     held users := lock_user(given ->> 'user_key');
     before JSONB := shown_user(held.user_key);
     gone exchange_accounts;
 BEGIN
-    UPDATE exchange_accounts SET is_active = FALSE, listen_key_encrypted = NULL, listen_key_expires_at = NULL, updated_at = clock_timestamp()
+    UPDATE exchange_accounts SET is_active = FALSE, api_key_encrypted = NULL, api_secret_encrypted = NULL, passphrase_encrypted = NULL,
+        listen_key_encrypted = NULL, listen_key_expires_at = NULL, credentials_version = credentials_version + 1,
+        updated_at = clock_timestamp()
     WHERE (user_key, account_id) = (held.user_key, given ->> 'account_id') AND is_active
     RETURNING * INTO gone;
     IF NOT FOUND THEN

@@ -1,5 +1,6 @@
 """Exchange accounts of users: added with their credentials, listed without them, removed."""
 
+import base64
 import uuid
 
 from aiohttp import web
@@ -7,12 +8,18 @@ from aiohttp import web
 from streams.admin import reading
 from streams.admin.desk import Desk, actor, once, respond
 from streams.admin.store import Answered
+from streams.venues.secret import Secret
+from streams.venues.vault import Place, Sealed
+from streams.web.inspection import Refused
 
 Json = dict[str, object]
 _VENUES = "binance_usdm|binance_coinm|bybit_v5|okx_v5|kucoin_futures|house"
 _NEW: dict[str, reading.Reader] = {
     "account_id": reading.account_id, "venue": reading.text(_VENUES, f"one of {_VENUES.replace('|', ', ')}"), "model": reading.word,
-    "currency": reading.asset, "auto_reduce": reading.flag, "execution": reading.text("house|external|venue", "house, external or venue")}
+    "currency": reading.asset, "auto_reduce": reading.flag, "execution": reading.text("house|external|venue", "house, external or venue"),
+    "environment": reading.text("mainnet|demo", "mainnet or demo"), "api_key": reading.secret, "api_secret": reading.secret,
+    "passphrase": reading.secret}
+_SECRETS = ("api_key", "api_secret", "passphrase")
 
 
 class Accounts:
@@ -26,13 +33,28 @@ class Accounts:
         return [web.post(path, self.add), web.get(path, self.listed), web.delete(path + "/{account_id}", self.remove)]
 
     async def add(self, request: web.Request) -> web.Response:
-        """201 with the account; 409 where it is there."""
+        """201 with the account; 409 where it is there. Credentials are sealed before they leave this process, and never shown."""
         user = self._desk.user(request)
         body = await reading.read(request, _NEW, ["venue"])
         key = once(request, body)
         given = {"account_id": f"x-{uuid.uuid4().hex[:12]}", "execution": "external"} | body
-        given |= {"user_key": user, "actor": actor(request), "action": "exchange_account_added"}
+        secrets = {name: str(given.pop(name)) for name in _SECRETS if name in given}
+        given |= {"user_key": user, "actor": actor(request), "action": "exchange_account_added",
+                  "sealed": self._sealed(secrets, Place(user, str(given["account_id"]), str(given["venue"]), ""))}
         return respond(await self._desk.store.call("add_exchange_account", given, key, 201))
+
+    def _sealed(self, secrets: dict[str, str], place: Place) -> Json:
+        if not secrets:
+            return {}
+        for name in ("api_key", "api_secret"):
+            if name not in secrets:
+                raise Refused(400, "missing_field", f"{name}: expected a value beside the other credentials, was none", name)
+        try:
+            vault = self._desk.vault()
+            sealed = {name: vault.seal(Secret(text), place._replace(purpose=name)) for name, text in secrets.items()}
+        except Sealed as error:
+            raise Refused(503, "no_vault", str(error)) from None
+        return {name: base64.b64encode(one).decode() for name, one in sealed.items()}
 
     async def listed(self, request: web.Request) -> web.Response:
         """Every account of the user, removed ones too."""

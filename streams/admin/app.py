@@ -3,22 +3,20 @@
 from collections.abc import AsyncIterator, Iterable
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from streams.admin.accounts import Accounts
 from streams.admin.desk import Desk
 from streams.admin.money import Money
 from streams.admin.users import Users
 from streams.ops.health import Ready, application
-from streams.web.app import authorised
-from streams.web.inspection import Refused
+from streams.web.app import authorised, say_refusals
 
 _PASSED_ON = ("/inspect", "/inspect/{rest:.*}", "/api/market/{rest:.*}")
 
 
 def admin(desk: Desk, ready: Ready, token: str, more: Iterable[web.RouteDef] = ()) -> web.Application:
     """The application; `more` are routes that need what only the process knows. An empty token asks for none."""
-    app = application("admin", ready, [authorised(token), _say_refusals])
+    app = application("admin", ready, [authorised(token), say_refusals])
 
     async def close(_: web.Application) -> AsyncIterator[None]:
         yield
@@ -31,11 +29,3 @@ def admin(desk: Desk, ready: Ready, token: str, more: Iterable[web.RouteDef] = (
     app.add_routes(more)
     app.add_routes([web.get(path, desk.workers.page) for path in _PASSED_ON])
     return app
-
-
-@web.middleware
-async def _say_refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except Refused as refused:
-        return refused.answer()

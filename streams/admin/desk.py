@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 import orjson
@@ -11,6 +12,7 @@ from streams.admin import reading
 from streams.admin.engine import Workers
 from streams.admin.store import Answered, Once, Store
 from streams.ops.health import answer
+from streams.venues.vault import Vault
 from streams.web.inspection import Refused
 
 Json = dict[str, object]
@@ -24,6 +26,7 @@ class Desk(NamedTuple):
     store: Store
     workers: Workers
     default_user_type: str
+    vault: Callable[[], Vault]  # raises `Sealed` where there are no keys
 
     def user(self, request: web.Request) -> str:
         """The user of the path."""

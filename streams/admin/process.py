@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from streams.admin.app import admin
 from streams.admin.desk import Desk
@@ -14,6 +15,7 @@ from streams.bridges.consume import persist
 from streams.bridges.migrate import migrate
 from streams.config import Config
 from streams.ops.health import serve
+from streams.venues.vault import Vault
 from streams.web.inspection import Refused
 
 log = logging.getLogger(__name__)
@@ -61,7 +63,8 @@ async def _run(config: Config) -> None:
     store = Store(config.postgres_dsn)
     workers = Workers(config.worker_urls.split(","), config.api_token)
     watch = Watch(store)
-    app = admin(Desk(store, workers, config.default_user_type), watch.ready, config.api_token, RulesPage(config).routes())
+    desk = Desk(store, workers, config.default_user_type, lambda: Vault(Path(config.data_dir) / "keys.json"))
+    app = admin(desk, watch.ready, config.api_token, RulesPage(config).routes())
     runner = await serve(app, config.admin_host, config.admin_port)
     log.info("admin API at %s", runner.url)
 

@@ -20,7 +20,7 @@ _OPEN = {"/health", "/healthz", "/readyz", "/metrics", "/api/market/portfolio/st
 
 async def start(state: WorkerView, host: str, port: int, token: str) -> Runner:
     """Serves `state`; port 0 is any free one, an empty token asks for none. Raises OSError where the port is taken."""
-    app = application(state.worker_name, state.ready, [authorised(token), _say_refusals])
+    app = application(state.worker_name, state.ready, [authorised(token), say_refusals])
     peers, patient = Peers(token), Peers(token, STRESS_TIMEOUT_S)
 
     async def close_peers(_: web.Application) -> AsyncIterator[None]:
@@ -55,7 +55,8 @@ def authorised(token: str) -> Middleware:
 
 
 @web.middleware
-async def _say_refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def say_refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Gives what a page refuses the shape of every error."""
     try:
         return await handler(request)
     except Refused as refused:

@@ -1,6 +1,7 @@
 """A database of the admin API's own, empty for every test, and a stand-in for the workers."""
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -13,6 +14,7 @@ from streams.admin.desk import Desk
 from streams.admin.engine import Workers
 from streams.admin.store import Store
 from streams.bridges.migrate import migrate
+from streams.venues.vault import Sealed, Vault, add_key
 from tests.admin.workers import StandIn
 
 TABLES = "users, exchange_accounts, balances, positions, transactions, ledger_balances, outbox, audit_log, money_requests, answers"
@@ -26,6 +28,10 @@ def admin_dsn(postgres_dsn: str) -> str:
     dsn = make_conninfo(postgres_dsn, dbname="administered")
     migrate(dsn)
     return dsn
+
+
+def no_vault() -> Vault:
+    raise Sealed("expected a file of keys, was none")
 
 
 def emptied(dsn: str) -> None:
@@ -57,7 +63,9 @@ async def workers() -> AsyncIterator[StandIn]:
 
 
 @pytest.fixture
-async def api(dsn: str, workers: StandIn) -> AsyncIterator[Client]:
-    desk = Desk(Store(dsn), Workers([workers.url], ""), "live")
+async def api(dsn: str, workers: StandIn, tmp_path: Path) -> AsyncIterator[Client]:
+    keys = tmp_path / "keys.json"
+    add_key(keys)
+    desk = Desk(Store(dsn), Workers([workers.url], ""), "live", lambda: Vault(keys))
     async with TestClient(TestServer(admin(desk, lambda: (True, ""), ""))) as client:
         yield client

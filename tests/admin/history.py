@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import random
 import sys
 import tempfile
@@ -20,7 +21,7 @@ from streams.admin.desk import Desk
 from streams.admin.engine import Workers
 from streams.admin.store import Store
 from streams.bridges import relay as relaying
-from tests.admin.conftest import Client
+from tests.admin.conftest import Client, no_vault
 from tests.admin.world import MoneyWorld, Producer
 
 Json = dict[str, object]
@@ -156,7 +157,7 @@ async def play(seed: int, dsn: str) -> list[str]:
     with mock.patch.object(relaying, "AIOKafkaProducer", lambda **_: Producer(world)), mock.patch.object(relaying, "_WAIT_S", 0.01), \
             mock.patch.object(relaying, "_CLAIM_S", 0.0):
         async with TestServer(world.engine.application()) as workers:
-            desk = Desk(Store(dsn), Workers([str(workers.make_url("")).rstrip("/")], ""), "live")
+            desk = Desk(Store(dsn), Workers([str(workers.make_url("")).rstrip("/")], ""), "live", no_vault)
             async with TestClient(TestServer(admin(desk, lambda: (True, ""), ""))) as api:
                 history = History(seed, world, api)
                 try:
@@ -178,6 +179,7 @@ def main() -> int:
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--histories", type=int, default=200)
     asked = options.parse_args()
+    logging.disable(logging.ERROR)  # of what is cut on purpose
     with tempfile.TemporaryDirectory(prefix="money") as folder:
         dsn, running = start_postgres(Path(folder) / "postgres")
         try:

@@ -7,7 +7,7 @@ from streams.admin.app import admin
 from streams.admin.desk import Desk
 from streams.admin.engine import Workers
 from streams.admin.store import Store
-from tests.admin.conftest import TABLES, Client
+from tests.admin.conftest import TABLES, Client, no_vault
 from tests.admin.test_money import USER, Database, ask, make_user, post
 
 AMOUNTS = {
@@ -91,8 +91,8 @@ async def test_a_field_that_cannot_be_changed_to_that(api: Client, database: Dat
 
 NEW: dict[str, dict[str, object]] = {
     "none": {}, "empty": {"user_id": ""}, "spaces": {"user_id": "a b"}, "braces": {"user_id": "{1}"},
-    "other type": {"user_id": "demo:1", "user_type": "live"},
-    "long": {"user_id": "x" * 129}, "true": {"user_id": True}, "list": {"user_id": [1]},
+    "other type": {"user_id": "demo:1", "user_type": "live"}, "long": {"user_id": "x" * 129},
+    "true": {"user_id": True}, "list": {"user_id": [1]},
     "type": {"user_id": "1", "user_type": "LIVE"}, "two colons": {"user_id": "a:b:c"}}
 
 
@@ -135,7 +135,7 @@ async def test_a_header_that_is_none(api: Client, database: Database, header: st
 
 @pytest.mark.parametrize("authorization", [None, "", "Bearer", "Bearer wrong", "Basic c2VjcmV0", "secret", "Bearer secret2"])
 async def test_without_the_token_nothing_is_said_or_done(dsn: str, database: Database, authorization: str | None) -> None:
-    desk = Desk(Store(dsn), Workers([], ""), "live")
+    desk = Desk(Store(dsn), Workers([], ""), "live", no_vault)
     headers = {} if authorization is None else {"Authorization": authorization}
     async with TestClient(TestServer(admin(desk, lambda: (True, ""), "secret"))) as api:
         for method, path in (("POST", "/api/admin/users"), ("GET", USER), ("PATCH", USER), ("POST", f"{USER}/deposits"),
@@ -150,7 +150,7 @@ async def test_without_the_token_nothing_is_said_or_done(dsn: str, database: Dat
 
 
 async def test_without_postgres_it_says_so(api: Client) -> None:
-    desk = Desk(Store("postgresql://nobody@127.0.0.1:1/none"), Workers([], ""), "live")
+    desk = Desk(Store("postgresql://nobody@127.0.0.1:1/none"), Workers([], ""), "live", no_vault)
     async with TestClient(TestServer(admin(desk, lambda: (True, ""), ""))) as away:
         status, body = await post(away, f"{USER}/deposits", {"amount": "1"})
     assert (status, body["error"]["code"]) == (503, "away")  # type: ignore[index]

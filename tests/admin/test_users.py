@@ -1,10 +1,12 @@
 """Users over HTTP on a real Postgres: created, shown, changed under their version, suspended, with exchange accounts."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
-from tests.admin.conftest import Client
+from streams.venues.vault import Place, Sealed, Vault
+from tests.admin.conftest import TABLES, Client
 from tests.admin.test_money import USER, Database, Json, agree, ask, make_user, post
 from tests.admin.workers import StandIn
 
@@ -127,6 +129,29 @@ async def test_accounts_come_and_go(api: Client, database: Database) -> None:
     assert ask(database, "SELECT value -> 'exchange_account' ->> 'venue', value ->> 'exchange_account_removed' FROM outbox "
                          "WHERE sequence > 2 ORDER BY id") == [("binance_usdm", None), (None, "b1"), ("okx_v5", None)]
     agree(database)
+
+
+async def test_credentials_are_sealed_and_never_shown(api: Client, database: Database, tmp_path: Path) -> None:
+    await make_user(api)
+    path, secret = f"{USER}/exchange-accounts", "s3cr3t-of-the-venue"
+    body: Json = {"account_id": "o1", "venue": "okx_v5", "environment": "demo", "api_key": "the-key", "api_secret": secret,
+                  "passphrase": "pp"}
+    first = await post(api, path, body, Idempotency_Key="k")
+    assert (first[0], first[1]["has_credentials"], first[1]["environment"]) == (201, True, "demo")
+    assert await post(api, path, body, Idempotency_Key="k") == first
+    [(sealed, bound)] = ask(database, "SELECT api_secret_encrypted, passphrase_encrypted FROM exchange_accounts")
+    assert isinstance(sealed, bytes) and isinstance(bound, bytes)
+    vault, place = Vault(tmp_path / "keys.json"), Place("live:123", "o1", "okx_v5", "api_secret")
+    assert vault.open(sealed, place).reveal() == secret
+    with pytest.raises(Sealed):
+        vault.open(sealed, place._replace(account="o2"))
+    everything = [ask(database, f"SELECT t::text FROM {table} t") for table in TABLES.split(", ")]
+    assert secret not in str(everything) and "the-key" not in str((await get(api, path))[1])
+    status, refused = await post(api, path, {"venue": "okx_v5", "api_secret": secret})
+    assert (status, refused["error"]["field"], secret in str(refused)) == (400, "api_key", False)  # type: ignore[index]
+    await api.delete(f"{path}/o1")
+    gone = ask(database, "SELECT api_key_encrypted, api_secret_encrypted, passphrase_encrypted FROM exchange_accounts")
+    assert gone == [(None, None, None)]
 
 
 async def test_a_state_that_missed_an_admins_change_does_not_undo_it(api: Client, database: Database) -> None:

@@ -24,6 +24,7 @@ from streams.bridges import relay as relaying
 from streams.bridges.consume import Status
 from streams.bridges.postgres import Postgres
 from streams.config import Config
+from streams.web.app import say_refusals
 from streams.web.judge import JudgePage
 from tables import accounts
 from tables.codec import dump_user
@@ -133,7 +134,7 @@ class Engine:
         return World(time.time_ns() // 1_000_000, {}, Rules(), Control())
 
     def application(self) -> web.Application:
-        app = web.Application()
+        app = web.Application(middlewares=[say_refusals])
         app.add_routes(JudgePage(self, None).routes())  # type: ignore[arg-type]
         return app
 
