@@ -74,8 +74,9 @@ oracle: $(READY) ## the risk law against its oracle on random accounts of every 
 screen: $(READY) ## the screen against the law in Decimal: 10,000 accounts, 2,000 ticks, SEED=1
 	@$(BIN)/python -m tests.properties.screen --seed $(SEED)
 
-fuzz: $(READY) ## 100,000 malformed market hashes and channel messages: SEED=1 COUNT=100000
+fuzz: $(READY) ## 100,000 malformed market hashes and channel messages, and mutated frames of each venue: SEED=1 COUNT=100000
 	@$(BIN)/python -m tests.redis.fuzz --seed $(SEED) --count $(COUNT)
+	@$(BIN)/python -m tests.venues.fuzz --seed $(SEED) --frames $(COUNT)
 
 proto: $(READY) ## generate schemas/*_pb2.py
 	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. schemas/user_data.proto schemas/engine.proto

@@ -6,6 +6,7 @@ from typing import TypeVar
 from streams.venues.frames import Asked, Event, Normalised, Receipt, Unreadable
 from streams.venues.normalise import binance, binance_rest, bybit, bybit_rest, kucoin, kucoin_rest, okx, okx_rest
 from streams.venues.normalise.answers import Rest, read_answers
+from streams.venues.normalise.telling import dead_letter
 
 Found = TypeVar("Found")
 _STREAMS: Mapping[str, Callable[[bytes, Receipt], Normalised]] = {
@@ -40,6 +41,11 @@ def snapshot(venue: str, parts: Mapping[str, bytes], receipt: Receipt, asked: As
         raise
     except ValueError as error:
         raise Unreadable(f"answers: {str(error)[:200]}") from None
+
+
+def unreadable(venue: str, frame: bytes, receipt: Receipt, error: str) -> Event:
+    """The dead letter of bytes that `normalise` refused: masked, with the error; its record's key is the user, as an event's."""
+    return dead_letter(_known(_RESTS, venue).exchange, frame, receipt, error)
 
 
 def _known(table: Mapping[str, Found], venue: str) -> Found:

@@ -28,7 +28,7 @@ _CONDITIONAL = {"STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRA
 _SHARED = {
     "symbol": "s", "time_in_force_raw": "f", "orig_qty": "q", "price": "p", "avg_price": "ap", "working_type_raw": "wt", "reduce_only": "R",
     "close_position": "cp", "price_protect": "pP", "stp_mode_raw": "V", "price_match_raw": "pm", "callback_rate": "cr",
-    "activation_price": "AP",
+    "activation_price": "AP", "good_till_date_ms": "gtd",
 }
 _ORDER = _SHARED | {
     "order_id": "i", "client_order_id": "c", "order_type_raw": "o", "original_order_type_raw": "ot", "stop_price": "sp",
@@ -54,10 +54,7 @@ def read_order(telling: Telling, event: Fields) -> None:
     order.execution_type = row.choice("x", _EXECUTIONS, data.EXECUTION_TYPE_UNSPECIFIED)
     order.status = _status(order, row)
     order.origin = origin_of(order)
-    until = row.whole("gtd")
-    if until:
-        order.good_till_date_ms = until
-    parent = row.whole("si")
+    parent = row.positive("si")
     if parent:
         order.algo_id = str(parent)
     time = _fill(order, row) or event.moment("T") or event.moment("E") or 0
@@ -76,9 +73,6 @@ def read_algo(telling: Telling, event: Fields) -> None:
     row.must("aid", "X")
     _sides(algo, row)
     algo.status, algo.execution_type = finish(algo, row, "X"), row.choice("X", _ALGO_EXECUTIONS, data.EXECUTION_TYPE_UNSPECIFIED)
-    until = row.whole("gtd")
-    if until:
-        algo.good_till_date_ms = until
     time = event.moment("T") or event.moment("E") or 0
     algo.meta.business_key = f"algo:{algo.symbol}:{algo.algo_id}:{time}:{algo.status_raw}:{algo.cum_filled_qty}"
     telling.tell(algo, row)
@@ -144,7 +138,7 @@ def _status(order: data.UserDataOrderUpdateEvent, row: Fields) -> data.OrderStat
 def _fill(order: data.UserDataOrderUpdateEvent, row: Fields) -> int | None:
     """Fills in the execution, if there is one; returns the order's own time, ms."""
     time = row.moment("T")
-    if order.execution_type_raw not in ("TRADE", "CALCULATED") or row.whole("t") in (None, 0) or is_zero(row.text("l")):
+    if order.execution_type_raw not in ("TRADE", "CALCULATED") or row.positive("t") is None or is_zero(row.text("l")):
         return time
     put(order.fill, row, _FILL)
     row.must("L")

@@ -1,6 +1,7 @@
 """JSON as venues send it: numbers stay their own text, and a field is either read for its column or left over."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -11,6 +12,7 @@ from streams.venues.frames import Unreadable
 
 Enum = TypeVar("Enum", bound=int)
 _DIGITS_MAX = 60
+_WHOLE = re.compile(r"-?[0-9]+")
 _EXTRA_CHARS_MAX = 1_000
 _FLAGS = {"true": True, "false": False, "True": True, "False": False, "1": True, "0": False}
 _IDS = {"symbol", "order_id", "client_order_id", "algo_id", "client_algo_id", "matching_order_id", "trade_id", "position_id", "asset",
@@ -60,15 +62,23 @@ class Fields:
         if value in (None, ""):
             return None
         text = str(value)
-        if isinstance(value, bool | Number) or len(text) > _DIGITS_MAX or not text.lstrip("-").isdecimal() or not text.isascii():
+        if isinstance(value, bool | Number) or len(text) > _DIGITS_MAX or not _WHOLE.fullmatch(text):
             raise self.wrong(name, "a whole number")
         self._taken.add(name)
         return int(text)
 
+    def positive(self, name: str) -> int | None:
+        """As `whole`; 0 and less say nothing, and are left over."""
+        value = self.whole(name)
+        if value is not None and value > 0:
+            return value
+        self._taken.discard(name)
+        return None
+
     def moment(self, name: str) -> int | None:
         """A time in ms of one in ms, us or ns; None where it says nothing or is 0 or less."""
-        value = self.whole(name)
-        if value is None or value <= 0:
+        value = self.positive(name)
+        if value is None:
             return None
         return value // 1_000_000 if value >= 10**17 else value // 1_000 if value >= 10**14 else value
 

@@ -28,6 +28,8 @@ _WHOLE_BYTES_MAX = 16_384  # of a frame that goes whole with each of its parts: 
 _LETTER_BYTES_MAX = 65_536
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,}")
 _MASK = b"***"
+# In bytes that may be no JSON: a listen key, a stream's name that looks like one, and any text as long as one.
+_SECRETS = re.compile(rb'("listenKey"\s*:\s*")[^"]+|("stream"\s*:\s*")[A-Za-z0-9_-]{16,}|[A-Za-z0-9]{60,}')
 _PRICES, _FILLED = ("price", "avg_price", "stop_price"), ("qty", "price")
 
 
@@ -117,8 +119,7 @@ def like_key(text: str | None) -> str | None:
 
 def dead_letter(exchange: int, frame: bytes, receipt: Receipt, error: str) -> Event:
     """What no topic takes, to `dead-letters`: the bytes with their secrets masked, and why."""
-    clean = masked(frame, *(found.decode() for found in re.findall(rb'"(?:listenKey|stream)"\s*:\s*"([A-Za-z0-9_-]{16,})"', frame)),
-                   *(found.decode() for found in re.findall(rb'"listenKey"\s*:\s*"([^"\\]+)"', frame)))
+    clean = _SECRETS.sub(lambda found: (found[1] or found[2] or b"") + _MASK, frame)
     letter = DeadLetter(topic=f"private/{venue_name(exchange)}", key=receipt.user_key.encode(), value=clean[:_LETTER_BYTES_MAX],
                         error=f"{receipt.account_id}: {error}"[:1_000], time_ms=receipt.received_ns // 1_000_000)
     return Event(names.DEAD_LETTERS, letter)
