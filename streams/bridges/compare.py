@@ -59,6 +59,17 @@ def postgres_rows(dsn: str) -> dict[str, Canonical]:
     return found
 
 
+def ledger_lines(dsn: str, still_s: float, user: str | None = None) -> list[str]:
+    """One line where money does not add up: wallets, sums and the engine's house balances against the ledger.
+
+    Of the engine's only users at whom nothing moved for `still_s`: states and transactions come on topics of their own."""
+    with psycopg.connect(dsn, connect_timeout=5) as connection:
+        query = "SELECT subject, expected, found FROM ledger_differences(make_interval(secs => %s))"
+        found = connection.execute(query, [still_s]).fetchall()
+    return [f"{subject}: expected {_number(expected)}, was {_number(was)}" for subject, expected, was in found
+            if user is None or f" {user}/" in f"{subject}/"]
+
+
 def postgres_orders(dsn: str) -> dict[str, Canonical]:
     """By user, the open orders Postgres holds, in the form of `canonical_orders`."""
     with psycopg.connect(dsn, connect_timeout=5) as connection:

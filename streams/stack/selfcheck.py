@@ -30,6 +30,7 @@ _WAIT_S = 180.0  # a loaded machine catches up late, which is no difference
 _LAG_S_MAX = 20.0  # what was there when a check began must have arrived by then
 _LOOKS_MIN = 3  # however long one takes
 _PAUSE_S = 2.0
+_STILL_S = 5.0  # without news of a user, ledger and balance must be the same
 
 
 class Checked(NamedTuple):
@@ -88,7 +89,15 @@ async def _look(config: Config, user: str | None, until_ms: float) -> list[str]:
     facts = await read_topics(config, (*FACTS, *_WORLD))
     letters = await read_topics(config, (topics.DEAD_LETTERS,))
     shown = {name: compare.canonical_state(row.state) for name, row in rows.items()}
-    return _compare(config, {**told, **facts, **letters}, Held({"row": shown, **mirrors}, rows, until_ms), user)
+    held = Held({"row": shown, **mirrors}, rows, until_ms)
+    return [*_compare(config, {**told, **facts, **letters}, held, user), *_ledger(config, user)]
+
+
+def _ledger(config: Config, user: str | None) -> list[str]:
+    try:
+        return compare.ledger_lines(config.postgres_dsn, _STILL_S, user)
+    except psycopg.Error as error:
+        return [f"ledger: expected an answer, was {error!r}"]
 
 
 def compare_all(config: Config, read: Mapping[str, list[Seen]], user: str | None = None) -> list[str]:

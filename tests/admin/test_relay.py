@@ -140,6 +140,8 @@ async def test_a_killed_relay_loses_nothing_and_another_takes_over(
     fill(database, range(2))
     for number in range(2, 32, 6):
         fill(database, range(number, number + 6))
+        before = waiting(database)
+        await asyncio.to_thread(process.wait_until, lambda most=before: waiting(database) < most, 60.0, 0.002)  # it is at work
         victim = running.pop(0)
         victim.send_signal(signal.SIGKILL)
         victim.wait()
