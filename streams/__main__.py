@@ -16,6 +16,7 @@ from streams.config import BadSetting, Config, load
 from streams.replay.options import describe as describe_recordings
 from streams.rules.options import describe as describe_rules
 from streams.stack.process import StackError
+from streams.venues.account_options import describe_accounts, describe_keys
 from streams.venues.options import describe as describe_decode
 from streams.venues.simulator.options import describe as describe_simulator
 
@@ -138,6 +139,13 @@ def _decode(options: argparse.Namespace, config: Config) -> int:
         raise StackError(str(error)) from None
 
 
+def _ingestion(options: argparse.Namespace, config: Config) -> int:
+    from streams.stack.supervisor import located
+    from streams.venues.commands import run
+
+    return run(options, located(config), _stdin())
+
+
 def _rules(options: argparse.Namespace, config: Config) -> int:
     from streams.rules.commands import run
     from streams.stack.supervisor import located
@@ -226,6 +234,9 @@ def parser() -> argparse.ArgumentParser:
     add("worker", _worker, "one engine worker")
     add("bridge", _bridge, "one mirror, or the relay of admin facts").add_argument("mirror", choices=("postgres", "redis", "relay"))
     add("admin", _admin, "the admin API")
+    add("ingest", _ingestion, "reads the accounts of users at their venues into the fact topics")
+    describe_accounts(add("accounts", _ingestion, "exchange accounts that are read: list, add, remove"))
+    describe_keys(add("keys", _ingestion, "the keys under which users' secrets are sealed"))
     add("generator", _generator, "a seeded market and its users, written to the fact topics")
     add("inject", _inject, 'JSON lines {"key", "value"} from stdin to a topic').add_argument("topic")
     add("doctor", _doctor, "stack, topics, partitions, versions, lag; one line a check, exit 1 where one fails")
@@ -251,7 +262,7 @@ def parser() -> argparse.ArgumentParser:
 def main(words: Sequence[str] | None = None) -> int:
     """Exit status: 0, 1 on failure with one line on stderr, 2 on bad usage. Processes that stay tell their failures to their logs."""
     options = parser().parse_args(words)
-    tells_all = options.command in ("worker", "bridge", "admin", "generator")
+    tells_all = options.command in ("worker", "bridge", "admin", "ingest", "generator")
     if not tells_all:
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the one line on stderr is ours
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)

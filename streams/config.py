@@ -62,6 +62,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     grpc_port: int = 6075  # 0 = any free one
     grpc_tls_cert: str = ""  # files of a PEM chain and its key; both or none
     grpc_tls_key: str = ""
+    vault_file: str = ""  # of the keys of sealed secrets; "" = vault.json in data_dir
+    venue_hosts: str = ""  # venue=rest|stream,...: instead of the venues' own addresses
+    ingest_buffer_max: int = 50_000  # facts that wait for Kafka
     run_seconds: float = 0.0
     seed: int = 1
     generator_users: int = 1_000

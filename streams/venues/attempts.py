@@ -5,6 +5,7 @@ opening. A rotation is the same while the old link goes on telling.
 """
 
 import random
+from collections import Counter
 from typing import NamedTuple
 
 from streams.venues.backoff import wait_ms
@@ -63,13 +64,18 @@ class Attempts:
         self._timers: dict[tuple[str, int], int] = {}
         self._calls: dict[int, tuple[str, Request]] = {}
         self._said: list[Command] = []
-        self._numbers = self._epoch = self._failures = self._tries = self._auth_failures = 0
+        self._numbers = self._epoch = self._failures = self._auth_failures = 0
+        self._tries: Counter[int] = Counter()  # by call
         self._renewed_ms = self._renewals_failed = 0
 
     @property
     def ready(self) -> bool:
         """Whether facts flow: told by what is, never by what once was."""
         return self.live is not None
+
+    def start_epochs_after(self, before: "Attempts") -> None:
+        """Facts of this session are newer than those of one before under the same lease."""
+        self._epoch = max(self._epoch, before._epoch)
 
     def _number(self) -> int:
         self._numbers += 1
@@ -82,6 +88,7 @@ class Attempts:
 
     def _forget(self, call: int) -> None:
         self._calls.pop(call, None)
+        self._tries.pop(call, None)
         self._timers.pop(("again", call), None)
 
     def _publish(self, events: tuple[Event, ...], received_ms: int = 0) -> None:
@@ -95,7 +102,7 @@ class Attempts:
             return
         for name in ("begin", "rotate"):
             self._timers.pop((name, 0), None)
-        self.attempt, self._tries = Attempt(), 0
+        self.attempt = Attempt()
         self._timers["deadline", 0] = self.now_ms + self.policy.attempt_ms_max
         self.state = State.KEY
         if self.venue.create is None:
@@ -216,9 +223,9 @@ class Attempts:
             self._timers["begin", 0] = self.now_ms + max(least_ms, wait_ms(self._failures, self.chance))
             self._failures += 1
 
-    def _pause(self) -> int:
-        self._tries += 1
-        return wait_ms(self._tries - 1, self.chance)
+    def _pause(self, call: int) -> int:
+        self._tries[call] += 1
+        return wait_ms(self._tries[call] - 1, self.chance)
 
     def _lose(self, kind: str, text: str, alert: bool = False, least_ms: int = 0) -> None:
         """The live link is no more, or not to be believed: a new one, unless it is already on its way."""
@@ -250,6 +257,7 @@ class Attempts:
         self.live = self.attempt = None
         self._timers.clear()
         self._calls.clear()
+        self._tries.clear()
         self.state = state
 
     def _resume(self, state: State) -> None:

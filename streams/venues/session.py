@@ -6,16 +6,18 @@ Whatever goes wrong leads to one place: a new link, one at a time, each attempt 
 import random
 from collections.abc import Callable
 
-from streams.venues.attempts import Attempts, Policy
+from schemas.user_data_pb2 import Exchange
+from streams.venues.attempts import Policy
 from streams.venues.decode import normalise
 from streams.venues.frames import Kind, Normalised, Receipt, Signal, Unreadable
+from streams.venues.keeping import Keeping
 from streams.venues.links import Link
 from streams.venues.memory import Memory
+from streams.venues.normalise.telling import dead_letter
 from streams.venues.venue import Reason, Venue
 from streams.venues.words import (
     Acknowledged,
     Answered,
-    Bury,
     Call,
     Changed,
     Closed,
@@ -28,7 +30,6 @@ from streams.venues.words import (
     Overflowed,
     Received,
     Report,
-    Save,
     Send,
     Started,
     State,
@@ -36,16 +37,16 @@ from streams.venues.words import (
     Ticked,
 )
 
+_NO_TOKEN = b"***"
 _HANDSHAKE = (Kind.WELCOME, Kind.LOGGED_IN, Kind.SUBSCRIBED)
 
 
-class Session(Attempts):
+class Session(Keeping):
     """`step` takes one thing that happened; `due` says when to step with `Ticked` at the latest."""
 
     def __init__(self, owner: Receipt, venue: Venue, chance: random.Random, memory: Memory | None = None,
                  policy: Policy | None = None) -> None:
         super().__init__(owner, venue, chance, memory, policy)
-        self._doubted_ms = self._watched_ms = 0
         self._on_timer: dict[str, Callable[[int], None]] = {
             "begin": lambda _: self._begin(), "deadline": lambda _: self._fail(f"expected to be live by now, was {self.state}"),
             "read": lambda _: self._read(), "again": self._again, "renew": lambda _: self._renew(), "rotate": lambda _: self._begin(),
@@ -94,7 +95,9 @@ class Session(Attempts):
         try:
             found = normalise(self.venue.name, happened.frame, receipt)
         except Unreadable as error:
-            self._said += [Bury(happened.frame, str(error)), Report("unreadable", str(error))]
+            frame = happened.frame.replace(link.key.token.reveal().encode() or _NO_TOKEN, _NO_TOKEN)
+            self._publish((dead_letter(Exchange.Value(self.venue.name.upper()), frame, receipt, str(error)),))
+            self._said.append(Report("unreadable", str(error)))
             self._doubt("a frame that nobody could read")
             return
         self._told(link, found)
@@ -213,7 +216,7 @@ class Session(Attempts):
             self._shut_out(judged.text)
         else:  # said once, a refusal of the key may be the venue's own trouble: it is asked once more
             self._auth_failures += judged.reason is Reason.AUTH
-            self._timers["again", happened.call] = self.now_ms + max(judged.retry_after_ms, self._pause())
+            self._timers["again", happened.call] = self.now_ms + max(judged.retry_after_ms, self._pause(happened.call))
 
     def _again(self, call: int) -> None:
         if call in self._calls:
@@ -224,63 +227,7 @@ class Session(Attempts):
         self._rest(State.AUTH_FAILED)
         self._said.append(Report("auth_failed", text, alert=True))
 
-    # -- the key ------------------------------------------------------------------------------------------------------------------------
-
-    def _renew(self) -> None:
-        assert self.venue.renew is not None
-        assert self.key is not None
-        if self.now_ms - self._renewed_ms > self.venue.key_age_ms_max:
-            self._lose("key_too_old", f"expected a renewal within {self.venue.key_age_ms_max} ms", alert=True)
-        else:
-            self._ask("renew", self.venue.renew(self.key))
-
-    def _renewed(self, token: object) -> None:
-        assert self.key is not None
-        if token and token != self.key.token:
-            self._lose("key_mismatch", "somebody made another key: ours tells nothing")
-            return
-        self._renewals_failed, self._renewed_ms = 0, self.now_ms
-        if self.key.expires_ms is not None:
-            self.key = self.key._replace(expires_ms=self.now_ms + self.venue.key_life_ms)
-            self._said.append(Save(self.key))
-        self._renew_in()
-
-    def _renewal_failed(self, reason: Reason, text: str) -> None:
-        """Never in silence: tried again soon, then by a new key; a refused one is asked for anew at once."""
-        self._renewals_failed += 1
-        self._said.append(Report("renew_failed", f"{reason} {text}", alert=True))
-        if reason is Reason.KEY_GONE:
-            self._lose("key_gone", text)
-        elif reason is Reason.AUTH or self._renewals_failed > len(self.policy.renew_again_ms):
-            self._begin()
-        else:
-            self._timers["renew", 0] = self.now_ms + self.policy.renew_again_ms[self._renewals_failed - 1]
-
-    # -- doubts -------------------------------------------------------------------------------------------------------------------------
-
-    def _watch(self) -> None:
-        self._timers["watch", 0] = self.now_ms + self.policy.silent_ms
-        if self.live is None:
-            return
-        allowed = self.policy.silent_ms if self.memory.exposed else self.policy.silent_idle_ms
-        if self.now_ms - max(self.live.frame_ms, self.live_since_ms, self._watched_ms) >= allowed:
-            self._watched_ms = self.now_ms
-            self._ask("watch", self.venue.watch)
-
-    def _watched(self, newest_ms: int) -> None:
-        known_ms = max(self.memory.event_ms, self.read_ms)
-        if newest_ms > known_ms + self.policy.silent_by_ms:
-            self._lose("silent", f"the venue changed {newest_ms - known_ms} ms after the last fact told", alert=True)
-
-    def _doubt(self, text: str) -> None:
-        """Reads everything again beside the live link, not more often than every ten minutes."""
-        if self.live is not None and self.now_ms - self._doubted_ms >= self.policy.doubt_every_ms:
-            self._doubted_ms = self.now_ms
-            self._said.append(Report("doubted", text))
-            self._begin()
-
-    def _steady(self) -> None:
-        self._failures = 0
+    # -- from outside ----------------------------------------------------------------------------------------------------------------------
 
     def _acknowledged(self, happened: Acknowledged) -> None:
         self.memory.acknowledged_ms = happened.until_ms

@@ -127,13 +127,6 @@ class Publish(NamedTuple):
     received_ms: int
 
 
-class Bury(NamedTuple):
-    """Bytes nobody could read, for the dead letters."""
-
-    frame: bytes
-    error: str
-
-
 class Save(NamedTuple):
     """Keep the key for the next start."""
 
@@ -148,4 +141,4 @@ class Report(NamedTuple):
     alert: bool = False
 
 
-Command = Call | Open | Close | Send | Login | Publish | Bury | Save | Report
+Command = Call | Open | Close | Send | Login | Publish | Save | Report

@@ -130,6 +130,14 @@ class Ledger:
             "ps": "BOTH", "f": "GTC", "q": str(order.quantity), "X": order.status, "ai": "", "ap": "0", "aq": "0", "act": "", "tp": "95",
             "p": "0", "V": "NONE", "wt": "CONTRACT_PRICE", "pm": "NONE", "cp": False, "pP": False, "R": False, "tt": 0, "gtd": 0}}
 
+    def open_positions(self) -> dict[str, Decimal]:
+        return {name: amount for name, (amount, _, _) in self.positions.items() if amount}
+
+    def open_orders(self) -> set[tuple[str, str, Decimal]]:
+        """(symbol, id, filled)."""
+        return {(order.symbol, str(order.ident), order.filled) for order in self.orders.values()
+                if order.status in ("NEW", "PARTIALLY_FILLED")}
+
     # -- REST --------------------------------------------------------------------------------------------------------------------------
 
     def answers(self) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from streams.venues.venue import Judged, Reason, Request
 from streams.venues.words import (
     Acknowledged,
     Answered,
-    Bury,
     Call,
     Changed,
     Close,
@@ -40,7 +39,7 @@ from streams.venues.words import (
 from tests.venues.ledger import Json, Ledger, rows_of
 
 BEGIN_MS = 1_790_000_000_000
-PENDING_MAX = 60
+PENDING_MAX = 120
 
 
 class Socket:
@@ -69,7 +68,6 @@ class World:
         self.kafka_up, self.overflowed = True, False
         self.reports: list[Report] = []
         self.calls: list[tuple[int, Request]] = []
-        self.buried: list[Bury] = []
         self.stored_ms: int | None = self.now_ms  # an account begins when it is registered
         self.lives = 0
         self._queue: list[tuple[int, int, Callable[[], None]]] = []
@@ -110,8 +108,11 @@ class World:
     def hear(self, happened: Happened, whose: Session | None = None) -> None:
         if whose is not None and whose is not self.session:  # of a process that is no more
             return
+        before = self.overflowed
         for command in self.session.step(happened, self.now_ms):
             self._do(command)
+        if self.overflowed and not before:
+            self.hear(Overflowed())
 
     # -- what the session wants --------------------------------------------------------------------------------------------------------
 
@@ -127,8 +128,6 @@ class World:
             self._publish(command)
         elif isinstance(command, Report):
             self.reports.append(command)
-        elif isinstance(command, Bury):
-            self.buried.append(command)
 
     def _open(self, command: Open) -> None:
         said = parse_qs(urlsplit(command.url.reveal()).query)
@@ -149,9 +148,8 @@ class World:
     def _publish(self, command: Publish) -> None:
         if self.overflowed:
             return
-        if len(self.pending) + len(command.events) > PENDING_MAX:
+        if self.pending and len(self.pending) + len(command.events) > PENDING_MAX:
             self.overflowed = True
-            self.after(0, lambda: self.hear(Overflowed()))
             return
         if not self.pending:
             self.after(self.chance.randint(2, 500), self._deliver)

@@ -1,0 +1,23 @@
+"""The arguments of `marginstream accounts` and `marginstream keys`, apart from what they run."""
+
+import argparse
+
+
+def describe_accounts(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `marginstream accounts`."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("list", help="user, account, venue, state of the stream and until when it is complete, one a line")
+    new = actions.add_parser("add", help='register or change one: {"api_key", "api_secret", "passphrase"?} as JSON on stdin')
+    new.add_argument("user")
+    new.add_argument("account")
+    new.add_argument("venue", help="such as binance_usdm")
+    new.add_argument("--demo", action="store_true", help="the venue's demo environment")
+    old = actions.add_parser("remove", help="read it no more and forget its secrets")
+    old.add_argument("user")
+    old.add_argument("account")
+
+
+def describe_keys(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `marginstream keys`."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("rotate", help="make a new key, seal every secret under it while readers go on, drop keys nothing is under")

@@ -1,0 +1,66 @@
+"""What a live link needs to stay one: its key renewed, its silence looked into, doubts followed up."""
+
+from streams.venues.attempts import Attempts
+from streams.venues.secret import Secret
+from streams.venues.venue import Reason
+from streams.venues.words import Report, Save
+
+
+class Keeping(Attempts):
+    """Between two attempts."""
+
+    _doubted_ms = _watched_ms = 0
+
+    def _renew(self) -> None:
+        assert self.venue.renew is not None
+        assert self.key is not None
+        if self.now_ms - self._renewed_ms > self.venue.key_age_ms_max:
+            self._lose("key_too_old", f"expected a renewal within {self.venue.key_age_ms_max} ms", alert=True)
+        else:
+            self._ask("renew", self.venue.renew(self.key))
+
+    def _renewed(self, token: Secret | None) -> None:
+        assert self.key is not None
+        if token and token != self.key.token:
+            self._lose("key_mismatch", "somebody made another key: ours tells nothing")
+            return
+        self._renewals_failed, self._renewed_ms = 0, self.now_ms
+        if self.key.expires_ms is not None:
+            self.key = self.key._replace(expires_ms=self.now_ms + self.venue.key_life_ms)
+            self._said.append(Save(self.key))
+        self._renew_in()
+
+    def _renewal_failed(self, reason: Reason, text: str) -> None:
+        """Never in silence: tried again soon, then by a new key; a refused one is asked for anew at once."""
+        self._renewals_failed += 1
+        self._said.append(Report("renew_failed", f"{reason} {text}", alert=True))
+        if reason is Reason.KEY_GONE:
+            self._lose("key_gone", text)
+        elif reason is Reason.AUTH or self._renewals_failed > len(self.policy.renew_again_ms):
+            self._begin()
+        else:
+            self._timers["renew", 0] = self.now_ms + self.policy.renew_again_ms[self._renewals_failed - 1]
+
+    def _watch(self) -> None:
+        self._timers["watch", 0] = self.now_ms + self.policy.silent_ms
+        if self.live is None:
+            return
+        allowed = self.policy.silent_ms if self.memory.exposed else self.policy.silent_idle_ms
+        if self.now_ms - max(self.live.frame_ms, self.live_since_ms, self._watched_ms) >= allowed:
+            self._watched_ms = self.now_ms
+            self._ask("watch", self.venue.watch)
+
+    def _watched(self, newest_ms: int) -> None:
+        known_ms = max(self.memory.event_ms, self.read_ms)
+        if newest_ms > known_ms + self.policy.silent_by_ms:
+            self._lose("silent", f"the venue changed {newest_ms - known_ms} ms after the last fact told", alert=True)
+
+    def _doubt(self, text: str) -> None:
+        """Reads everything again beside the live link, not more often than every ten minutes."""
+        if self.live is not None and self.now_ms - self._doubted_ms >= self.policy.doubt_every_ms:
+            self._doubted_ms = self.now_ms
+            self._said.append(Report("doubted", text))
+            self._begin()
+
+    def _steady(self) -> None:
+        self._failures = 0
