@@ -102,13 +102,19 @@ def _order(known: Order, fact: Fact, event: UserDataOrderUpdateEvent) -> Order:
     return replace(
         known, client_order_id=event.client_order_id or known.client_order_id,
         side=_SIDES.get(event.side, f"side_{event.side}" if event.side else known.side),
-        position_side=side_of(event.position_side, event.position_idx), order_type=event.order_type_raw or known.order_type,
+        position_side=_leg(known, event), order_type=event.order_type_raw or known.order_type,
         quantity=_number(event.orig_qty, known.quantity), filled_quantity=_number(event.cum_filled_qty, known.filled_quantity),
         price=_number(event.price, known.price), average_price=_number(event.avg_price, known.average_price),
         stop_price=_number(event.stop_price, known.stop_price), status=known.status if falls else status,
         reduce_only=event.reduce_only if event.HasField("reduce_only") else known.reduce_only, version=version_of(event.meta),
         updated_ms=fact.time_ms, snapshot_id=event.meta.snapshot_id or known.snapshot_id, product=event.meta.product_raw or known.product,
     )
+
+
+def _leg(known: Order, event: UserDataOrderUpdateEvent) -> str:
+    """Executions say no leg: the order keeps its own."""
+    said = event.position_side or event.HasField("position_idx")
+    return side_of(event.position_side, event.position_idx) if said else known.position_side
 
 
 def _close(row: Orders, entry: ClosedOrder, policy: Policy) -> Orders:

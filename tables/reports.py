@@ -55,7 +55,7 @@ def fold_report(draft: Draft, report: LiquidationReport) -> None:
 
 
 def fold_order(draft: Draft, event: UserDataOrderUpdateEvent) -> None:
-    """A venue's order changes this row only where it ends a step, or where the topic is in doubt and a snapshot clears it."""
+    """A venue's order changes this row only where it ends a step, is a part of a frame, or where a snapshot clears its topic's doubt."""
     meta = event.meta
     before = draft.user.accounts.get(meta.account_id)
     if before is None:
@@ -66,10 +66,12 @@ def fold_order(draft: Draft, event: UserDataOrderUpdateEvent) -> None:
     if meta.HasField("snapshot_end"):  # tells of no order: its other fields are not looked at
         return
     told = _Told(_TERMINAL.get(event.status, ""), parse_optional(event.cum_filled_qty), parse_optional(event.avg_price), order_ended=True)
-    account = _move(before, "client_order_id", event.client_order_id, told)
+    moved = _move(before, "client_order_id", event.client_order_id, told)
+    if moved is not before:
+        draft.check(moved.account_id, "step_ended")
+    account = see_part(draft, moved, meta)  # a frame of fills and funding has parts on two topics
     if account is not before:
-        draft.check(account.account_id, "step_ended")
-        draft.put(account)
+        close(draft, before, account)
 
 
 def report_deadline_ms(account: Account, policy: Policy) -> int | None:
