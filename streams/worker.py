@@ -4,6 +4,8 @@ import os
 import sys
 import threading
 
+from mode.threads import WorkerThread
+
 from streams.app import create_app
 from streams.config import Config, load
 from streams.stack.generation import admit
@@ -36,7 +38,7 @@ def main() -> None:
     try:
         app.main()
     finally:
-        hung = [one.name for one in threading.enumerate() if not (one.daemon or one is threading.main_thread())]
+        hung = [one.name for one in threading.enumerate() if isinstance(one, WorkerThread)]
         if hung:
             print(f"marginstream worker: ends over {', '.join(hung)}", file=sys.stderr, flush=True)
         if app.stopped_by:

@@ -247,7 +247,8 @@ class Ledger(Table[bytes, bytes]):
     def apply_changelog_batch(self, batch: Iterable[Any], *_: Any, **__: Any) -> None:
         for event in batch:
             bundle = event.value
-            if (part := self.parts.get(bundle.partition)) and not self._is_late(event):
+            part = self.parts.get(bundle.partition)
+            if part and not part.recovered and not self._is_late(event):  # a kept one has no news but another's, which its next write meets
                 part.restore(bundle.records)
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:

@@ -91,12 +91,16 @@ async def resume(ledger: "Ledger") -> None:
 def _read(ledger: "Ledger") -> dict[int, Partition]:
     """The partitions to take over, each read up to its own claim: only then are its rows all there.
 
+    Raises `Fenced` where a later claim was read: one that lay with another's producer while the broker was away, or the next owner's.
     Stock also calls for a recovery that the next rebalance overtakes (claiming revokes the ends it reads up to, recovery.py:787-803),
     and does not end the call when it begins the next (recovery.py:624-633).
     """
     fresh = {number: part for number, part in ledger.parts.items() if not part.recovered}
     unread = [number for number, part in fresh.items() if not 0 <= part.epoch <= part.claim]
     _still(ledger, ledger.rebalance)
+    for number, part in fresh.items():
+        if 0 <= part.epoch < part.claim:
+            raise Fenced(f"{ledger.changelog_topic_name}[{number}]: expected the last claim at {part.epoch}, was {part.claim}")
     if unread:
         _read_again(ledger, unread)
         raise Overtaken

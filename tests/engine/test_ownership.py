@@ -12,6 +12,7 @@ from streams.engine.ledger import Ledger
 from streams.engine.ownership import LogTooShort, Overtaken, claim, find_losses, resume
 from streams.engine.rows import CLAIM, SENT
 from streams.engine.transport import Bundle
+from streams.engine.writer import Fenced
 from tests.engine.records import Record, row
 from tests.engine.test_writer import CHANGELOG, FakeProducer, fold, wallet
 
@@ -189,3 +190,28 @@ async def test_what_was_fetched_before_a_rebalance_is_no_part_of_the_reading_aft
         found.ledger.apply_changelog_batch([event])
         assert len(found.ledger.parts[0].rows) == rows
         assert found.recovery.active_offsets[place] == (bundle.offset if rows else None)
+
+
+async def test_a_partition_that_another_claimed_later_is_not_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A claim that lay with a producer while its broker was away comes after ours: rows of our epoch would count for nobody."""
+    found = Recovering(monkeypatch)
+    await claim(found.ledger)
+    found.producer.logs[CHANGELOG, 0].append((CLAIM, b""))
+    found.replay(4)
+    with pytest.raises(Fenced, match="expected the last claim at 2, was 3"):
+        await resume(found.ledger)
+    assert (found.owned, found.ledger.parts[0].recovered) == ([], False)
+
+
+async def test_what_another_wrote_to_a_kept_partition_is_not_taken_for_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Recovery reads kept partitions on: their next offset moved past a claim of another owner, who was not noticed any more."""
+    found = Recovering(monkeypatch)
+    await claim(found.ledger)
+    found.replay(3)
+    await resume(found.ledger)
+    found.producer.logs[CHANGELOG, 0].append((CLAIM, b""))
+    event = SimpleNamespace(value=Bundle(CHANGELOG, 0, [Record(3, CLAIM, b"")]), message=SimpleNamespace(generation_id=2))
+    found.ledger.apply_changelog_batch([event])
+    fold(found.ledger, Record(7, b"a", b"1"))
+    with pytest.raises(Fenced, match="expected offset 3, was 4"):
+        await found.ledger.flush()
