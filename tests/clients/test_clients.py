@@ -97,6 +97,11 @@ async def connected(sim: Simulator, account: Account, topics: int) -> None:
 CLIENTS = {
     "ccxt binance": (Client("with_ccxt.py", BINANCE), 1, ("order", "position", "balance")),
     "python-binance": (Client("with_python_binance.py", BINANCE), 1, ("order", "account")),
+    "ccxt bybit": (Client("with_ccxt.py", BYBIT), 3, ("order", "position", "balance")),
+    "pybit": (Client("with_pybit.py", BYBIT), 4, ("order", "execution", "position", "balance")),
+    "ccxt okx": (Client("with_ccxt.py", OKX), 3, ("order", "position", "balance")),
+    "python-okx": (Client("with_python_okx.py", OKX), 3, ("order", "position", "balance")),
+    "ccxt kucoin": (Client("with_ccxt.py", KUCOIN), 3, ("order", "position", "balance")),
     "binance sdk": (Client("with_binance_sdk.py", BINANCE), 1, ("order", "account")),
 }
 

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from schemas.money import say
-from streams.venues.simulator.binance_wire import Json, fixed
+from streams.venues.simulator.amounts import Json, fixed
 from streams.venues.simulator.books import Instrument, Refused
 from streams.venues.simulator.exchange import Exchange
 from streams.venues.simulator.venue import Call, Route

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 from schemas.money import ZERO
+from streams.venues.simulator.amounts import Json
 from streams.venues.simulator.binance_keys import error
 from streams.venues.simulator.binance_reads import order_row
-from streams.venues.simulator.binance_wire import BinanceWire, Json
+from streams.venues.simulator.binance_wire import BinanceWire
 from streams.venues.simulator.books import BOTH, Account, Algo, Order, Refused
 from streams.venues.simulator.conditions import is_conditional
 from streams.venues.simulator.exchange import Exchange

@@ -5,7 +5,8 @@ from decimal import Decimal
 
 from schemas.money import ZERO, say, say_short
 from streams.venues.simulator import margin
-from streams.venues.simulator.binance_wire import BinanceWire, Json, fixed, stepped
+from streams.venues.simulator.amounts import Json, fixed, stepped
+from streams.venues.simulator.binance_wire import BinanceWire
 from streams.venues.simulator.books import BOTH, Account, Fill, Income, Order, Position, Refused
 from streams.venues.simulator.exchange import Exchange
 from streams.venues.simulator.venue import Call, Route

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from streams.venues.simulator.amounts import Json
 from streams.venues.simulator.binance_keys import ListenKey, error
 from streams.venues.simulator.binance_streams import MarketSockets
-from streams.venues.simulator.binance_wire import EVENTS, Json
+from streams.venues.simulator.binance_wire import EVENTS
 from streams.venues.simulator.sockets import Connection
 from streams.venues.simulator.venue import Answer
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from schemas.money import say, say_short
-from streams.venues.simulator.binance_wire import Json, fixed
+from streams.venues.simulator.amounts import Json, fixed
 from streams.venues.simulator.sockets import Connection
 
 if TYPE_CHECKING:

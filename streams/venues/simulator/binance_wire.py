@@ -3,24 +3,14 @@
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from schemas.money import ZERO, say, say_short
+from schemas.money import ZERO, say_short
 from streams.venues.simulator import books, margin
+from streams.venues.simulator.amounts import Json, fixed, mean, stepped
 from streams.venues.simulator.books import Account, Algo, Fill, Order, Position
 from streams.venues.simulator.exchange import Exchange
 
-Json = dict[str, object]
 EVENTS = ("ORDER_TRADE_UPDATE", "ACCOUNT_UPDATE", "MARGIN_CALL", "ACCOUNT_CONFIG_UPDATE", "TRADE_LITE", "ALGO_UPDATE", "STRATEGY_UPDATE",
           "GRID_UPDATE", "CONDITIONAL_ORDER_TRIGGER_REJECT", "listenKeyExpired")
-
-
-def fixed(number: Decimal, places: int = 8) -> str:
-    """With exactly that many decimals."""
-    return say(number.quantize(Decimal(1).scaleb(-places)))
-
-
-def stepped(number: Decimal, step: Decimal) -> str:
-    """With as many decimals as the instrument's step has."""
-    return say(number.quantize(step))
 
 
 class BinanceWire:
@@ -67,7 +57,7 @@ class BinanceWire:
         child = {"st": "ALGO_CONDITION"} if order.algo_id else {}
         return {
             "s": order.symbol, "c": order.client_id, "S": order.side, "o": order.type, "f": order.tif, "q": say_short(order.quantity),
-            "p": say_short(order.price), "ap": _mean(order.average), "sp": say_short(order.stop_price), "x": execution,
+            "p": say_short(order.price), "ap": mean(order.average), "sp": say_short(order.stop_price), "x": execution,
             "X": order.status, "i": order.id, "l": say_short(fill.quantity) if fill else "0", "z": say_short(order.filled),
             "L": say_short(fill.price) if fill else "0", "n": say_short(fill.fee) if fill else "0",
             "N": self.exchange.instruments[order.symbol].quote, "T": order.updated_ms, "t": fill.id if fill else 0,
@@ -95,7 +85,7 @@ class BinanceWire:
         pnl = margin.unrealised(position, self.exchange.market)
         return {"s": position.symbol, "pa": say_short(position.amount), "ep": say_short(position.entry), "cr": say_short(position.realised),
                 "up": say_short(pnl), "mt": "isolated" if position.isolated else "cross", "iw": say_short(position.isolated_wallet),
-                "ps": position.side, "ma": instrument.quote, "bep": _mean(margin.break_even(position, instrument))}
+                "ps": position.side, "ma": instrument.quote, "bep": mean(margin.break_even(position, instrument))}
 
     def _margin_call(self, account: Account, event: books.MarginCalled) -> Json:
         market = self.exchange.market
@@ -103,12 +93,12 @@ class BinanceWire:
         cross = sum((margin.pool(account, asset, market).cross_wallet for asset in assets), ZERO)
         rows = [{"s": one.symbol, "ps": one.side, "pa": say_short(one.amount), "mt": "ISOLATED" if one.isolated else "CROSSED",
                  "iw": say_short(one.isolated_wallet), "mp": say_short(market.marks[one.symbol]),
-                 "up": _mean(margin.unrealised(one, market)), "mm": _mean(margin.maintenance(one, market))} for one in event.positions]
+                 "up": mean(margin.unrealised(one, market)), "mm": mean(margin.maintenance(one, market))} for one in event.positions]
         return {"p": rows} if event.isolated else {"cw": say_short(cross), "p": rows}
 
     def _algo(self, algo: Algo) -> Json:
         order = algo.order
-        child = {"ap": _mean(algo.average), "aq": say_short(algo.filled), "act": _child(order)} if algo.child_id else {}
+        child = {"ap": mean(algo.average), "aq": say_short(algo.filled), "act": _child(order)} if algo.child_id else {}
         trailing = _trailing(order, "AP", "cr") | {"ia": algo.active} if order.callback_rate else {}
         reason = {"rm": algo.reason} if algo.reason else {}
         return {"caid": order.client_id, "aid": algo.id, "at": "CONDITIONAL", "o": order.type, "s": order.symbol, "S": order.side,
@@ -140,8 +130,3 @@ def _child(order: Order) -> str:
 
 def _trailing(order: Order, activation: str, rate: str) -> Json:
     return {activation: say_short(order.activation), rate: say_short(order.callback_rate)} if order.callback_rate else {}
-
-
-def _mean(number: Decimal) -> str:
-    """A computed figure, at most ten decimals."""
-    return say_short(number.quantize(Decimal("1e-10"))) if number else "0"

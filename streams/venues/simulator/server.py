@@ -12,16 +12,19 @@ from aiohttp import web
 from streams.venues.simulator import faults as wrong
 from streams.venues.simulator.binance import Binance
 from streams.venues.simulator.books import BOTH, Account, Order
-from streams.venues.simulator.catalogue import BINANCE, VENUES
+from streams.venues.simulator.bybit import Bybit
+from streams.venues.simulator.catalogue import BINANCE, BYBIT, KUCOIN, OKX, VENUES
 from streams.venues.simulator.clock import Clock
 from streams.venues.simulator.control import control_app
 from streams.venues.simulator.exchange import Exchange
 from streams.venues.simulator.faults import Fault, Faults
+from streams.venues.simulator.kucoin import Kucoin
+from streams.venues.simulator.okx import Okx
 from streams.venues.simulator.truth import Truth, plain
 from streams.venues.simulator.venue import Switches, Venue
 
 _TICK_S = 0.02
-_KINDS: dict[str, type[Venue]] = {BINANCE: Binance}
+_KINDS: dict[str, type[Venue]] = {BINANCE: Binance, BYBIT: Bybit, OKX: Okx, KUCOIN: Kucoin}
 
 
 class Urls(NamedTuple):
@@ -48,7 +51,7 @@ class Simulator:
                  ports: Mapping[str, int] | None = None) -> None:
         self.clock, self.truth_log, self.faults = clock or Clock(), Truth(), Faults()
         self.switches = switches or Switches()
-        self.exchanges = {name: Exchange(name, self.clock, self.truth_log, seed) for name in venues if name in _KINDS}
+        self.exchanges = {name: Exchange(name, self.clock, self.truth_log, seed) for name in venues}
         self.venues = {name: _KINDS[name](exchange, self.faults, self.switches) for name, exchange in self.exchanges.items()}
         self.urls: dict[str, Urls] = {}
         self._ports = dict(ports or {})

@@ -27,7 +27,7 @@ class Connection:
         self.topics: dict[str, dict[str, object]] = {}
         self.sent: deque[str] = deque(maxlen=100)
         self.silent = self.half_open = self.gone = False
-        self.opened_ms = self.heard_ms = clock.now_ms()
+        self.opened_ms = self.heard_ms = self.spoke_ms = clock.now_ms()
         self.incoming: deque[int] = deque()
         self._queue: asyncio.Queue[str] = asyncio.Queue(QUEUE_MAX)
 
@@ -65,6 +65,7 @@ class Connection:
             while not self.gone:
                 text = await self._queue.get()
                 self.sent.append(text)
+                self.spoke_ms = self.clock.now_ms()
                 await self.socket.send_str(text)
 
     async def hear(self) -> str | None:

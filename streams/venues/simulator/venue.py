@@ -172,9 +172,7 @@ class Venue:
         return (self._failed(failure) if failure else answer).response()
 
     def _run(self, call: Call, place: Mapping[str, str]) -> object:
-        route = self.table.get((call.request.method, call.request.path))
-        if route is None:
-            raise Answer(404, self.broken(404))
+        route = self._find(call)
         self.weigh(call, route)
         if route.signed:
             call.account = self.authenticate(call, route.signed)
@@ -185,6 +183,16 @@ class Venue:
             return route.run(call)
         except Refused as refused:
             raise self.refuse(refused.reason) from None
+
+    def _find(self, call: Call) -> Route:
+        """The endpoint; in a path that ends with `*` the last part becomes the parameter `tail`."""
+        method, path = call.request.method, call.request.path
+        route = self.table.get((method, path))
+        if route is None and (route := self.table.get((method, f"{path.rpartition('/')[0]}/*"))) is not None:
+            call.params["tail"] = path.rpartition("/")[2]
+        if route is None:
+            raise Answer(404, self.broken(404))
+        return route
 
     def _failed(self, fault: Fault) -> Answer:
         return Answer(fault.status, fault.body or self.broken(fault.status), fault.headers)
@@ -229,6 +237,6 @@ def _params(request: web.Request, body: str) -> dict[str, str]:
     found = dict(request.query)
     if body.lstrip().startswith("{"):
         found |= {key: value if isinstance(value, str) else json.dumps(value) for key, value in json.loads(body).items()}
-    elif body:
+    elif body and not body.lstrip().startswith("["):
         found |= dict(parse_qsl(body, keep_blank_values=True))
     return found
