@@ -31,7 +31,7 @@ def _runs(options: argparse.Namespace) -> Iterator[Mapping[str, object]]:
             raise StackError(f"system: expected one of {', '.join((BARE, *SYSTEMS))}, was {', '.join(sorted(wrong))}")
         yield from bench(systems, Load(options.deltas, options.rate or (), options.seconds), options.rounds)
         return
-    held = {"risk": _risk, "recovery": _recovery, "soak": _soak}
+    held = {"risk": _risk, "recovery": _recovery, "soak": _soak, "profile": _profile, "growth": _growth}
     if options.name in held:
         yield from held[options.name](options)
         return
@@ -66,3 +66,18 @@ def _soak(options: argparse.Namespace) -> Iterator[Mapping[str, object]]:
 
     for _ in range(options.rounds):
         yield soak(Soak(seconds=options.seconds, warm_s=options.warm))
+
+
+def _profile(options: argparse.Namespace) -> Iterator[Mapping[str, object]]:
+    from streams.bench.profile import profile
+
+    for _ in range(options.rounds):
+        yield from profile(Load(options.deltas, options.rate or (5_000,), options.seconds))
+
+
+def _growth(options: argparse.Namespace) -> Iterator[Mapping[str, object]]:
+    from streams.bench.growth import GROWTH, grow
+
+    for _ in range(options.rounds):
+        for workers, partitions in GROWTH:
+            yield grow(workers, partitions, (options.rate, options.seconds))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from confluent_kafka import Consumer
 
 from streams.bench.latency import pace
-from streams.bench.measure import Sample, cores, look, rss_mib
+from streams.bench.measure import Sample, cores, look, rss_kib
 from streams.bench.peers import PEERS
 from streams.bench.systems import BARE, Run, outputs
 from streams.bench.workload import deltas, differences
@@ -46,7 +46,7 @@ def drain(run: Run, count: int, broker: Broker) -> Figures:
     consumer = run.consumer()
     with run.worker() as pid:
         samples = list(_watched(run, consumer, count, (pid, broker.pid)))
-        rss = rss_mib(pid)
+        rss = rss_kib(pid) // 1024
     consumer.assign(run.places)
     messages = [message for _, message in outputs(run, consumer, count)]
     consumer.close()
@@ -80,16 +80,16 @@ def bench(systems: Sequence[str], load: Load, rounds: int) -> Iterator[Figures]:
     for _ in range(rounds):
         for system in systems:
             if load.deltas and system != BARE:
-                with _broker() as (folder, broker):
+                with on_broker() as (folder, broker):
                     count = min(load.deltas, PEERS[system].most) if system in PEERS else load.deltas
                     yield drain(Run(system, broker.bootstrap, folder), count, broker)
             for rate in load.rates:
-                with _broker() as (folder, broker):
+                with on_broker() as (folder, broker):
                     yield pace(Run(system, broker.bootstrap, folder), (rate, load.seconds), broker.pid)
 
 
 @contextmanager
-def _broker() -> Iterator[tuple[Path, Broker]]:
+def on_broker() -> Iterator[tuple[Path, Broker]]:
     with tempfile.TemporaryDirectory(prefix="marginstream-bench-", ignore_cleanup_errors=True) as name:
         kafka = start_kafka(Path(name) / "kafka")
         try:

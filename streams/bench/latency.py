@@ -10,13 +10,13 @@ import msgspec
 from confluent_kafka import Consumer, Producer
 
 from schemas.keys import partition_of
-from streams.bench.measure import Sample, cores, look, quantiles, rss_mib
+from streams.bench.measure import Sample, cores, look, quantiles, rss_kib
 from streams.bench.systems import Run, outputs, started
 from streams.bench.workload import Told, as_json, as_message, deltas
 from streams.stack.process import Command, Running
 
 _TICK_S = 0.005  # a request per delta would spend a core of the broker
-_WARM_S = 5.0
+WARM_S = 5.0
 
 
 class Orders(msgspec.Struct):
@@ -33,15 +33,15 @@ class Orders(msgspec.Struct):
 def pace(run: Run, paced: tuple[int, float], broker: int) -> dict[str, object]:
     """(rate, seconds) of `run`; `broker` is the broker's process, for what it costs."""
     rate, seconds = paced
-    count = int(rate * (seconds + _WARM_S))
+    count = int(rate * (seconds + WARM_S))
     consumer = run.consumer()
     with run.worker() as worker:
         wake(run, consumer)
         with sending(run, rate, count) as sender:
             came, samples = collect(run, consumer, count, (rate, worker, broker, sender.pid))
-        rss = rss_mib(worker) if worker else 0
+        rss = rss_kib(worker) // 1024 if worker else 0
     consumer.close()
-    late = [(at_us - one.sent_us) / 1000 for at_us, one in came if one.seq > rate * _WARM_S]
+    late = [(at_us - one.sent_us) / 1000 for at_us, one in came if one.seq > rate * WARM_S]
     return {"run": "pace", "system": run.system, "rate": rate, "seconds": seconds, **quantiles(late), "rss_mib": rss,
             **cores(samples[0], samples[-1])}
 
@@ -74,7 +74,7 @@ def collect(run: Run, consumer: Consumer, count: int, measured: tuple[int, ...])
     rate, worker, broker, *own = measured
     found: list[tuple[int, bytes]] = []
     samples: list[Sample] = []
-    least, most = int(rate * _WARM_S), count - rate // 2  # the sender is gone soon after the last
+    least, most = int(rate * WARM_S), count - rate // 2  # the sender is gone soon after the last
     for at_us, message in outputs(run, consumer, count):
         found.append((at_us, message.value() or b""))
         if len(found) in (least, most):

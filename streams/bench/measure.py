@@ -21,10 +21,10 @@ def busy_s() -> float:
     return (sum(numbers) - numbers[3] - numbers[4] - numbers[7]) / _TICKS  # idle, waiting for disks, and what the host took
 
 
-def rss_mib(pid: int) -> int:
+def rss_kib(pid: int) -> int:
     """Resident memory of a process."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next((int(line.split()[1]) // 1024 for line in lines if line.startswith("VmRSS")), 0)
+    return next((int(line.split()[1]) for line in lines if line.startswith("VmRSS")), 0)
 
 
 def quantile(values: Sequence[float], share: float) -> float:

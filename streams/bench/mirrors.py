@@ -14,7 +14,7 @@ import msgspec
 import psycopg
 import redis
 
-from streams.bench.latency import collect, sending, wake
+from streams.bench.latency import WARM_S, collect, sending, wake
 from streams.bench.measure import cores, quantiles
 from streams.bench.systems import Run, started
 from streams.bench.workload import Told
@@ -27,19 +27,18 @@ from streams.stack.postgres import remove_data, start_postgres
 from streams.stack.process import Command, StackError
 from streams.stack.redis import start_redis
 
-_WARM_S = 5.0
 _HISTORY = "SELECT delta_id, (extract(epoch FROM pg_xact_commit_timestamp(xmin)) * 1000000)::bigint FROM transactions"
 _STATE = "SELECT user_key, (extract(epoch FROM pg_xact_commit_timestamp(xmin)) * 1000000)::bigint FROM users"
 
 
 def mirrors(rate: int, seconds: float) -> dict[str, object]:
     """A paced run of the product with both mirrors."""
-    count = int(rate * (seconds + _WARM_S))
+    count = int(rate * (seconds + WARM_S))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="marginstream-bench-", ignore_cleanup_errors=True)))
         kafka = start_kafka(folder / "kafka")
         stack.callback(kafka.stop)
-        dsn = stack.enter_context(_postgres(folder))
+        dsn = stack.enter_context(migrated_postgres(folder))
         url, server = start_redis(folder / "redis")
         stack.callback(process.stop, server)
         run = Run("product", kafka.bootstrap, folder, msgspec.structs.replace(load(), postgres_dsn=dsn, redis_url=url,
@@ -54,7 +53,7 @@ def mirrors(rate: int, seconds: float) -> dict[str, object]:
         with sending(run, rate, count) as sender:
             came, samples = collect(run, consumer, count, (rate, worker, kafka.running[1].pid, sender.pid, *own))
         _wait(dsn, count + 1)
-        told = {one.seq: one for _, one in came if one.seq > rate * _WARM_S}
+        told = {one.seq: one for _, one in came if one.seq > rate * WARM_S}
         return {"run": "mirrors", "system": "product", "rate": rate, "seconds": seconds, **cores(samples[0], samples[-1]), "to": {
             "output topic": quantiles([(at_us - one.sent_us) / 1000 for at_us, one in came if one.seq in told]),
             **_rows(dsn, told), "Redis key `user_balance`": quantiles(_since(_last(told), written))}}
@@ -89,7 +88,7 @@ def _wait(dsn: str, count: int) -> None:
 
 
 @contextmanager
-def _postgres(folder: Path) -> Iterator[str]:
+def migrated_postgres(folder: Path) -> Iterator[str]:
     place = folder / "postgres"
     dsn, server = start_postgres(place)
     with psycopg.connect(dsn, autocommit=True) as connection:

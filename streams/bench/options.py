@@ -26,7 +26,14 @@ def describe(bench: argparse.ArgumentParser) -> None:
     soak = names.add_parser("soak", help="the whole product under a steady load of 10,000 users: what its processes hold must not grow")
     soak.add_argument("--seconds", type=float, default=2_400.0, help="all of it")
     soak.add_argument("--warm", type=float, default=600.0, help="seconds before figures count: what is bounded fills")
-    for one in (engine, mirrors, ticks, risk, recovery, soak):
+    profile = names.add_parser("profile", help="where a worker's CPU time goes: with a backlog, and at a steady rate")
+    profile.add_argument("--deltas", type=int, default=200_000, help="of the backlog; 0: none")
+    profile.add_argument("--rate", action="append", type=int, help="a second; none: 5000")
+    profile.add_argument("--seconds", type=float, default=15.0, help="of a rate, after 5 s of warm-up")
+    growth = names.add_parser("growth", help="CPU time and memory of every process with 1, 2 and 4 workers, and with more partitions")
+    growth.add_argument("--rate", type=int, default=1_000, help="deltas a second")
+    growth.add_argument("--seconds", type=float, default=15.0, help="of each, after 5 s of warm-up")
+    for one in (engine, mirrors, ticks, risk, recovery, soak, profile, growth):
         one.add_argument("--rounds", type=int, default=1, help="of all runs, interleaved")
         one.add_argument("--results", type=Path, help="lines of JSON are appended to this file, too")
     figures = names.add_parser("figures", help="the README's tables from the committed results")

@@ -1,6 +1,7 @@
 """A worker that tells, as JSON on a line, what its takeover took: `python -m streams.bench.recovering FILE`."""
 
 import gc
+import os
 import sys
 import threading
 import time
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+
+from streams.bench.measure import rss_kib
 
 _LOOK_S = 0.01
 
@@ -27,11 +30,6 @@ class Took(msgspec.Struct):
     filled_kib: int
 
 
-def _rss_kib() -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
-
-
 def _until(condition: Any) -> float:
     while not condition():
         time.sleep(_LOOK_S)
@@ -42,16 +40,16 @@ def _measure(app: Any, file: Path) -> None:
     accounts, orders = app.tables["accounts"], app.tables["orders"]
     [checks] = [one for one in app.services_first if hasattr(one, "backlog")]
     _until(lambda: accounts.recovery_began)
-    before, began_cpu = _rss_kib(), time.process_time()
+    before, began_cpu = rss_kib(os.getpid()), time.process_time()
     recovered = _until(lambda: len(accounts.owned()) == accounts.plan.partitions and not (accounts.frozen or orders.frozen))
-    read, read_cpu = _rss_kib(), time.process_time()
+    read, read_cpu = rss_kib(os.getpid()), time.process_time()
     filled = _until(lambda: not (checks._refill or checks._changed) and checks.rungs)
     filled_cpu = time.process_time()
     gc.collect()
     took = Took(ledgers_s=max(accounts.recovery_s, orders.recovery_s), ledgers_cpu_s=read_cpu - began_cpu,
                 rows=sum(part.read for part in accounts.parts.values()), book_s=filled - recovered, book_cpu_s=filled_cpu - read_cpu,
                 users=sum(len(accounts.keys_of(number)) for number in accounts.owned()), before_kib=before, read_kib=read,
-                filled_kib=_rss_kib())
+                filled_kib=rss_kib(os.getpid()))
     file.write_bytes(msgspec.json.encode(took))
 
 

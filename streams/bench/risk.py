@@ -20,7 +20,7 @@ from agents.risk.rules import Instrument, Rules
 from agents.risk.switch import Switch
 from agents.risk.tiers import Bracket
 from agents.risk.world import Control, Mark, World
-from streams.bench.measure import rss_mib
+from streams.bench.measure import rss_kib
 from tables.rows import Account, Balance, Position, User, position_key
 
 Figures = dict[str, str | int | float]
@@ -238,7 +238,7 @@ def _fresh(market: Market) -> Market:
 def rss_mib_here() -> int:
     import os
 
-    return rss_mib(os.getpid())
+    return rss_kib(os.getpid()) // 1024
 
 
 def _round(number: float) -> float:

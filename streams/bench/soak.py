@@ -18,6 +18,7 @@ from aiokafka import AIOKafkaProducer
 from streams import topics
 from streams.bench.watched import Held
 from streams.config import PREFIX, Config
+from streams.prices import now_ms
 from streams.stack import process, supervisor
 from streams.stack.generator import send
 from streams.stack.generator_facts import Facts
@@ -96,8 +97,8 @@ async def publish(bootstrap: str, feed: Feed, stop: threading.Event) -> int:
     await producer.start()
     try:
         await send(producer, [(topics.RISK_RULES, f"{rule.rule_id}@{rule.effective_from_ms}", rule) for rule in rules()])
-        await send(producer, feed.ticks(len(INSTRUMENTS), _now_ms()))
-        opening = feed.facts.opening(_now_ms())
+        await send(producer, feed.ticks(len(INSTRUMENTS), now_ms()))
+        opening = feed.facts.opening(now_ms())
         fills = [record for record in opening if record[0] == topics.ORDER_UPDATES]
         await _send_all(producer, [record for record in opening if record[0] != topics.ORDER_UPDATES])
         await asyncio.sleep(_FUNDED_S)
@@ -118,10 +119,10 @@ async def _flow(producer: AIOKafkaProducer, feed: Feed, stop: threading.Event) -
     while not stop.is_set():
         spent = time.monotonic() - began
         due = min(int(spent * feed.load.ticks_per_s) - ticks, _CHUNK)
-        records = feed.ticks(due, _now_ms())
+        records = feed.ticks(due, now_ms())
         ticks += due
         while events < spent * feed.load.events_per_s and len(records) < _CHUNK:
-            found = feed.next_batch(_now_ms() - 20)
+            found = feed.next_batch(now_ms() - 20)
             events += len(found)
             records += found
         await send(producer, records)
@@ -134,7 +135,7 @@ def soak(load: Soak) -> Figures:
     with tempfile.TemporaryDirectory(prefix="marginstream-soak-") as name, _stack(Path(name)) as config, \
             _processes(config, Path(name), load) as running:
         stop, told = threading.Event(), list[int]()
-        feed = Feed(load, _now_ms())
+        feed = Feed(load, now_ms())
         sender = threading.Thread(target=lambda: told.append(asyncio.run(publish(config.kafka_bootstrap, feed, stop))), daemon=True)
         sender.start()
         try:
@@ -208,7 +209,3 @@ def level(name: str, looks: Sequence[Held]) -> Level:
     share, count = _LEVEL[name]
     slope = statistics.linear_regression(times, values).slope
     return Level(first, last, round(slope, 1), last - first > first * share + count)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

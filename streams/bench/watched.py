@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from streams.__main__ import main
-from streams.bench.measure import cpu_s
+from streams.bench.measure import cpu_s, rss_kib
 
 _KINDS_MAX = 15
 
@@ -38,8 +38,7 @@ def look() -> Held:
     tasks = sum(isinstance(one, asyncio.Task) and not one.done() for one in objects)
     count = len(objects)
     del objects
-    rss_pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return Held(time.time(), rss_pages * os.sysconf("SC_PAGE_SIZE") // 1024, len(list(Path("/proc/self/fd").iterdir())),
+    return Held(time.time(), rss_kib(os.getpid()), len(list(Path("/proc/self/fd").iterdir())),
                 threading.active_count(), tasks, sys.getallocatedblocks(), count, cpu_s(os.getpid()), dict(kinds.most_common(_KINDS_MAX)))
 
 
