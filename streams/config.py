@@ -51,7 +51,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     admin_port: int = 6070  # 0 = any free one
     health_port: int = 0  # of a bridge; 0 = any free one
     api_token: str = ""
+    webhook_url: str = ""  # told of liquidations and of an audit that finds something; "" = nobody
+    webhook_secret: str = ""  # signs what it is told
     log_level: str = "INFO"
+    log_format: str = "text"  # or json: an object a line
     watchdog_s: float = 30.0
     accept_loss: bool = False
     queue_margin_check_max: int = 1_000
@@ -83,11 +86,13 @@ _TEXTS = {  # field -> pattern, and its words
     "redis_url": (r"(rediss?|unix)://\S+", "redis://host:port/number"),
     "postgres_dsn": (r"postgres(ql)?://\S+|\w+\s*=.+", "postgresql://user@host:port/database"),
     "web_url": (r"(https?://[^\s/]+/?)?", "http://host:port"),
+    "webhook_url": (r"(https?://[^\s]+)?", "https://host/path"),
+    "log_format": (r"text|json", "text or json"),
     "default_user_type": (r"[a-z][a-z0-9_]{0,31}", "a to z, 0 to 9 and _, a letter first"),
     "market_feed": (r"in|out|off", "in, out or off"),
     "log_level": (r"(?i:debug|info|warning|error|critical)", "DEBUG, INFO, WARNING, ERROR or CRITICAL"),
 }
-_SECRET = ("redis_url", "postgres_dsn")  # may hold a password: never said
+_SECRET = ("redis_url", "postgres_dsn", "webhook_url")  # may hold a password: never said
 
 
 def load(environment: Mapping[str, str] | None = None, dotenv: Path | None = None) -> Config:

@@ -3,9 +3,14 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import cast
 
+from streams.admin import metrics
+from streams.admin.alerts import Alerts, Hook
 from streams.admin.app import admin
 from streams.admin.desk import Desk
 from streams.admin.engine import Workers
@@ -14,21 +19,26 @@ from streams.admin.store import AWAY, Store
 from streams.bridges.consume import persist
 from streams.bridges.migrate import migrate
 from streams.config import Config
+from streams.ops import logs
 from streams.ops.health import serve
-from streams.venues.vault import Vault
+from streams.venues.secret import Secret
+from streams.venues.vault import Vault, add_key
 from streams.web.inspection import Refused
 
 log = logging.getLogger(__name__)
 _LOOK_S = 2.0
-_TIDY_S = 600.0
+_TIDY_S, _AUDIT_S, _ALERTS_S, _SAY_S = 600.0, 60.0, 1.0, 15.0
+_LINES_MAX = 20
+_WAITING = """SELECT jsonb_build_array(count(*), coalesce(extract(epoch FROM now() - min(created_at)), 0))
+    FROM outbox WHERE published_at IS NULL"""
 
 
 class Watch:
-    """Whether Postgres answers, looked at every two seconds."""
+    """Whether Postgres answers, what waits there, and whether all money adds up."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.reason = "starting"
+        self.reason, self.waiting = "starting", 0
 
     def ready(self) -> tuple[bool, str]:
         """For `/readyz`."""
@@ -37,22 +47,48 @@ class Watch:
     async def look(self) -> None:
         """One look."""
         try:
-            await self._store.rows("SELECT 1", [])
+            [found] = await self._store.rows(_WAITING, [])
+            count, age_s = cast("tuple[int, float]", found)
+            self.waiting = count
+            metrics.OUTBOX_WAITING.set(count)
+            metrics.OUTBOX_OLDEST.set(age_s)
             self.reason = ""
         except Refused as refused:
             self.reason = refused.message
 
+    async def say(self) -> None:
+        """The line that says how it goes."""
+        log.info("health: %s, %d facts wait for Kafka", self.reason or "ok", self.waiting)
+
+    async def audit(self) -> None:
+        """The ledger's audit; its last success is kept in the table `audits`."""
+        with _told("audit"):
+            [found] = await self._store.rows("SELECT run_audit('30 seconds')", [])
+            lines = cast("list[str]", found)
+            metrics.AUDIT_DIFFERENCES.labels("ledger").set(len(lines))
+            if not lines:
+                metrics.AUDIT_SUCCESS.labels("ledger").set_to_current_time()
+            for line in lines[:_LINES_MAX]:
+                log.error("audit: %s", line)
+
     async def tidy(self) -> None:
         """Forgets answers and delivered facts that nobody asks for any more."""
-        try:
+        with _told("tidying"):
             await self._store.rows("SELECT forget_delivered()", [])
-        except Refused as refused:
-            log.warning("not tidied: %s", refused.message)
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """What cannot be done while Postgres is away is done next time."""
+    try:
+        yield
+    except Refused as refused:
+        log.warning("%s put off: %s", what, refused.message)
 
 
 def main(config: Config) -> None:
     """Until SIGTERM or SIGINT."""
-    logging.basicConfig(level=config.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.configure(config.log_level, config.log_format, "admin")
     asyncio.run(_run(config))
 
 
@@ -63,7 +99,7 @@ async def _run(config: Config) -> None:
     store = Store(config.postgres_dsn)
     workers = Workers(config.worker_urls.split(","), config.api_token)
     watch = Watch(store)
-    desk = Desk(store, workers, config.default_user_type, lambda: Vault(Path(config.data_dir) / "keys.json"))
+    desk = Desk(store, workers, config.default_user_type, partial(_vault, config))
     app = admin(desk, watch.ready, config.api_token, RulesPage(config).routes())
     runner = await serve(app, config.admin_host, config.admin_port)
     log.info("admin API at %s", runner.url)
@@ -73,9 +109,33 @@ async def _run(config: Config) -> None:
 
     try:
         if await persist(prepare, AWAY, stop):
-            await asyncio.gather(_every(_LOOK_S, watch.look, stop), _every(_TIDY_S, watch.tidy, stop))
+            await asyncio.gather(_every(_LOOK_S, watch.look, stop), _every(_TIDY_S, watch.tidy, stop), _every(_AUDIT_S, watch.audit, stop),
+                                 _every(_SAY_S, watch.say, stop), _alert(config, store, stop))
     finally:
         await runner.stop()
+
+
+def _vault(config: Config) -> Vault:
+    """The vault of the ingestion; the first secret makes its key."""
+    file = Path(config.vault_file or Path(config.data_dir) / "vault.json")
+    if not file.exists():
+        add_key(file)
+    return Vault(file)
+
+
+async def _alert(config: Config, store: Store, stop: asyncio.Event) -> None:
+    if not config.webhook_url:
+        return
+    alerts = Alerts(store, Hook(config.webhook_url, Secret(config.webhook_secret)))
+
+    async def turn() -> None:
+        with _told("alerts"):
+            await alerts.turn()
+
+    try:
+        await _every(_ALERTS_S, turn, stop)
+    finally:
+        await alerts.close()
 
 
 async def _every(seconds: float, do: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:

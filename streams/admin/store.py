@@ -10,6 +10,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.types.json import Jsonb, set_json_loads
 
+from streams.admin import metrics
 from streams.web.inspection import Refused
 
 Json = dict[str, object]
@@ -46,10 +47,19 @@ class Store:
 
     async def call(self, function: str, given: Json, once: Once | None = None, status: int = 200) -> Answered:
         """A function of `sql/functions` in a transaction of its own; raises `Refused`, also where Postgres is away (503)."""
+        try:
+            found = await self._tried(function, given, (once, status))
+        except Refused as refused:
+            metrics.OPERATIONS.labels(function, refused.status).inc()
+            raise
+        metrics.OPERATIONS.labels(function, found.status).inc()
+        return found
+
+    async def _tried(self, function: str, given: Json, answering: tuple[Once | None, int]) -> Answered:
         for _ in range(_TRIES):
             try:
                 async with self._lent() as connection, connection.transaction():
-                    return await _call(connection, function, given, (once, status))
+                    return await _call(connection, function, given, answering)
             except _AGAIN:
                 continue
         raise Refused(503, "busy", "expected the user's row, was held by others; ask again")

@@ -1,7 +1,6 @@
 """The health pages of a bridge and the frame of its process: signals, address file, loop."""
 
 import asyncio
-import logging
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -12,11 +11,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from streams.bridges.consume import Status
 from streams.config import Config
+from streams.ops import logs
 
 
 def run(config: Config, status: Status, serve: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     """Runs `serve` with its health pages until SIGTERM or SIGINT."""
-    logging.basicConfig(level=config.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.configure(config.log_level, config.log_format, f"bridge-{status.mirror}")
     asyncio.run(_run(config, status, serve))
 
 

@@ -134,8 +134,11 @@ class Relay:
 
 async def _publish(producer: AIOKafkaProducer, facts: Sequence[tuple[Fact, bytes]], partitions: int) -> None:
     """All acknowledged, or an error: the whole batch then comes again, and the engine skips what it has by number."""
-    keyed = [(fact.topic, fact.user.encode(), said) for fact, said in facts]
-    await asyncio.gather(*[await producer.send(topic, said, key=key, partition=partition_of(key, partitions)) for topic, key, said in keyed])
+    sent = []
+    for fact, said in facts:
+        key = fact.user.encode()
+        sent.append(await producer.send(fact.topic, said, key=key, partition=partition_of(key, partitions)))
+    await asyncio.gather(*sent)
 
 
 def message(fact: Fact) -> bytes:

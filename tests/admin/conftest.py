@@ -17,7 +17,8 @@ from streams.bridges.migrate import migrate
 from streams.venues.vault import Sealed, Vault, add_key
 from tests.admin.workers import StandIn
 
-TABLES = "users, exchange_accounts, balances, positions, transactions, ledger_balances, outbox, audit_log, money_requests, answers"
+TABLES = ("users, exchange_accounts, balances, positions, transactions, ledger_balances, outbox, audit_log, money_requests, answers, "
+          "alerts, audits, liquidations")
 Client = TestClient[web.Request, web.Application]
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -122,7 +123,8 @@ async def test_every_fact_arrives_once_in_the_order_of_its_user(config: Config, 
 def start(config: Config) -> "subprocess.Popen[bytes]":
     env = {**os.environ, "MARGINSTREAM_POSTGRES_DSN": config.postgres_dsn, "MARGINSTREAM_KAFKA_BOOTSTRAP": config.kafka_bootstrap,
            "MARGINSTREAM_PARTITIONS": str(PARTITIONS), "MARGINSTREAM_DATA_DIR": config.data_dir}
-    return subprocess.Popen([sys.executable, "-m", "streams", "bridge", "relay"], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    words = [sys.executable, "-m", "streams", "bridge", "relay"]
+    return subprocess.Popen(words, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 @pytest.fixture
@@ -134,14 +136,18 @@ def running(config: Config) -> Iterator[list["subprocess.Popen[bytes]"]]:
         one.wait()
 
 
+def _fewer(database: Database, than: int) -> bool:
+    return waiting(database) < than
+
+
 async def test_a_killed_relay_loses_nothing_and_another_takes_over(
     config: Config, database: Database, kafka: str, running: list["subprocess.Popen[bytes]"]
 ) -> None:
     fill(database, range(2))
     for number in range(2, 32, 6):
         fill(database, range(number, number + 6))
-        before = waiting(database)
-        await asyncio.to_thread(process.wait_until, lambda most=before: waiting(database) < most, 60.0, 0.002)  # it is at work
+        at_work = partial(_fewer, database, waiting(database))
+        await asyncio.to_thread(process.wait_until, at_work, 60.0, 0.002)
         victim = running.pop(0)
         victim.send_signal(signal.SIGKILL)
         victim.wait()

@@ -1,0 +1,37 @@
+"""What processes log: lines for people, or a JSON object a line for machines."""
+
+import logging
+import sys
+import time
+
+import orjson
+
+TEXT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+
+
+class JsonLines(logging.Formatter):
+    """`time` in ISO 8601 UTC with ms, `level`, `logger`, `message`, `process`; `error` with its traceback where there is one."""
+
+    def __init__(self, process: str) -> None:
+        super().__init__()
+        self._process = process
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, whatever the message holds."""
+        time_ = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        line = {"time": f"{time_}.{int(record.msecs):03d}Z", "level": record.levelname, "logger": record.name, "process": self._process,
+                "message": _readable(record.getMessage())}
+        if record.exc_info:
+            line["error"] = _readable(self.formatException(record.exc_info))
+        return orjson.dumps(line).decode()
+
+
+def configure(level: str, form: str, process: str) -> None:
+    """Logs of this process to stderr; `form` is text or json."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines(process) if form == "json" else logging.Formatter(TEXT))
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+
+
+def _readable(text: str) -> str:
+    return text.encode(errors="replace").decode()  # a lone surrogate in a stranger's text must not cost the line
