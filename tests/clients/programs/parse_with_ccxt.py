@@ -8,7 +8,8 @@ import ccxt.pro
 
 _NAMES = {"binance_usdm": "binanceusdm", "bybit_v5": "bybit", "okx_v5": "okx", "kucoin_futures": "kucoinfutures"}
 _PARSERS = {
-    ("binance_usdm", "order"): "parse_ws_order", ("binance_usdm", "fill"): "parse_ws_trade", ("binance_usdm", "position"): "parse_ws_position",
+    ("binance_usdm", "order"): "parse_ws_order", ("binance_usdm", "fill"): "parse_ws_trade", ("binance_usdm",
+        "position"): "parse_ws_position",
     ("binance_usdm", "rest_order"): "parse_order", ("binance_usdm", "rest_fill"): "parse_trade",
     ("binance_usdm", "rest_position"): "parse_position_risk", ("binance_usdm", "rest_balance"): "parse_balance_custom",
     ("bybit_v5", "order"): "parse_order", ("bybit_v5", "fill"): "parse_trade", ("bybit_v5", "position"): "parse_position",
@@ -23,7 +24,8 @@ def _market(exchange: ccxt.pro.Exchange, ident: str) -> dict[str, Any]:
     """A linear swap of that id; its size is one, so that amounts stay as the venue counts them."""
     return exchange.safe_market_structure({
         "id": ident, "lowercaseId": ident.lower(), "symbol": f"{ident}/USDT:USDT", "base": ident, "quote": "USDT", "settle": "USDT",
-        "baseId": ident, "quoteId": "USDT", "settleId": "USDT", "type": "swap", "spot": False, "swap": True, "future": False, "option": False,
+        "baseId": ident, "quoteId": "USDT", "settleId": "USDT", "type": "swap", "spot": False, "swap": True, "future": False,
+        "option": False,
         "margin": False, "contract": True, "linear": True, "inverse": False, "active": True, "contractSize": 1.0,
         "precision": {"amount": 1e-12, "price": 1e-12}, "limits": {}, "info": {}})
 
