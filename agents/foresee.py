@@ -41,8 +41,10 @@ class Foreseen(NamedTuple):
 
     @property
     def unjudged(self) -> bool:
-        """Whether what it would do cannot be said, while the engine could act on it with the next tick."""
-        return self.after.rung == UNKNOWN and any(reason.startswith(("missing_mark", "missing_rate")) for reason in self.after.reasons)
+        """Whether what it would do cannot be said while the engine could act with the next tick, or takes away what it judges by."""
+        new = {reason for reason in self.after.reasons if reason.startswith("missing_rule")} - set(self.before.reasons)
+        blind = any(reason.startswith(("missing_mark", "missing_rate")) for reason in self.after.reasons)
+        return self.after.rung == UNKNOWN and (blind or bool(new))
 
 
 def amended(rules: Rules, messages: Iterable[pb.RiskRule], now_ms: int) -> Rules:

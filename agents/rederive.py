@@ -17,7 +17,7 @@ from tables import accounts
 from tables.codec import load_margin
 from tables.orders import fold_orders
 from tables.read import Record, Unreadable, read
-from tables.rows import Orders, Output, User
+from tables.rows import Orders, User
 
 ORDERS = "orders/"  # how a stamp's fences of the row of `orders` begin: after a crash that row may be behind the other
 
@@ -72,19 +72,6 @@ class Rows:
         account = self.row.accounts.get(account_id)
         folded = accounts.expire(self.row, now_ms, self._reading.policy) if account and accounts.settling(account) else None
         self.row = folded.row if folded and isinstance(folded.row, User) else self.row
-
-
-def rederive(
-    user_before: User, event: pb.MarginCall | pb.Liquidation, rules: Rules, control: Control, orders: Orders | None = None
-) -> list[Output]:
-    """Every output of the check that sent `event`, in order.
-
-    `user_before` is the row folded up to the stamp's fences and `orders` that of the open orders up to its fences `orders/{topic}`: the one
-    may be behind the other (`Rows` folds both). `rules` and `control` are taken up to the stamp's offsets. The margin state is the stamp's
-    own: what earlier checks left there need not be known.
-    """
-    checked = _again((user_before, orders), event.account_id, event.stamp, world_of(event.stamp, rules, control))
-    return list(checked.outputs) if checked else []
 
 
 def _again(rows: tuple[User, Orders | None], account_id: str, stamp: pb.Stamp, world: World) -> Checked | None:

@@ -446,7 +446,7 @@ class Bracket(_message.Message):
     def __init__(self, floor: _Optional[str] = ..., cap: _Optional[str] = ..., rate: _Optional[str] = ..., amount: _Optional[str] = ..., max_leverage: _Optional[str] = ...) -> None: ...
 
 class RiskRule(_message.Message):
-    __slots__ = ("rule_id", "effective_from_ms", "instrument", "group", "collateral_weight")
+    __slots__ = ("rule_id", "effective_from_ms", "instrument", "group", "collateral_weight", "withdrawn")
     class Instrument(_message.Message):
         __slots__ = ("instrument", "base", "quote", "settle", "contract_size", "price_tick", "quantity_step", "min_quantity", "calc_mode", "margin_rate", "taker_fee", "tier_policy", "tier_unit", "brackets", "stale_after_ms", "jump_ratio", "jump_ticks", "jump_ms", "sessions", "conversion_instrument", "hedged_factor", "hedged_mode", "margin_rate_short", "tick_size", "tick_value", "initial_margin")
         INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
@@ -543,12 +543,14 @@ class RiskRule(_message.Message):
     INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
     GROUP_FIELD_NUMBER: _ClassVar[int]
     COLLATERAL_WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    WITHDRAWN_FIELD_NUMBER: _ClassVar[int]
     rule_id: str
     effective_from_ms: int
     instrument: RiskRule.Instrument
     group: RiskRule.Group
     collateral_weight: RiskRule.CollateralWeight
-    def __init__(self, rule_id: _Optional[str] = ..., effective_from_ms: _Optional[int] = ..., instrument: _Optional[_Union[RiskRule.Instrument, _Mapping]] = ..., group: _Optional[_Union[RiskRule.Group, _Mapping]] = ..., collateral_weight: _Optional[_Union[RiskRule.CollateralWeight, _Mapping]] = ...) -> None: ...
+    withdrawn: bool
+    def __init__(self, rule_id: _Optional[str] = ..., effective_from_ms: _Optional[int] = ..., instrument: _Optional[_Union[RiskRule.Instrument, _Mapping]] = ..., group: _Optional[_Union[RiskRule.Group, _Mapping]] = ..., collateral_weight: _Optional[_Union[RiskRule.CollateralWeight, _Mapping]] = ..., withdrawn: _Optional[bool] = ...) -> None: ...
 
 class FactVersion(_message.Message):
     __slots__ = ("lease_epoch", "connection_epoch", "receive_seq", "part_index", "time_ms", "snapshot")

@@ -18,6 +18,7 @@ from schemas.money import ONE
 CALC_MODES = ("FOREX", "FOREX_NO_LEVERAGE", "CFD", "CFD_LEVERAGE", "CFD_INDEX", "FUTURES", "EXCH_STOCKS")
 MINUTES_A_WEEK = 10_080
 T = TypeVar("T")
+Dated = dict[str, tuple[tuple[int, T | None], ...]]
 
 
 class Instrument(msgspec.Struct, frozen=True):
@@ -94,11 +95,14 @@ def default_thresholds(model: str) -> Thresholds:
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """Every rule by name, each a list of (effective_from_ms, rule) in order of time. `offset` is the last record taken, -1 = none."""
+    """Every rule by name, each a list of (effective_from_ms, rule, None where it is withdrawn) in order of time.
 
-    instruments: dict[str, tuple[tuple[int, Instrument], ...]] = {}
-    groups: dict[str, tuple[tuple[int, Group], ...]] = {}
-    weights: dict[str, tuple[tuple[int, Decimal], ...]] = {}
+    `offset` is the last record taken, -1 = none.
+    """
+
+    instruments: Dated[Instrument] = {}
+    groups: Dated[Group] = {}
+    weights: Dated[Decimal] = {}
     pairs: dict[tuple[str, str, str], str] = {}  # (venue, base, quote) -> instrument
     offset: int = -1
 
@@ -119,7 +123,7 @@ class Rules(msgspec.Struct, frozen=True):
         return min((at for kind in kinds for dated in kind.values() for at, _ in dated if at > now_ms), default=None)
 
 
-def _effective(rules: Mapping[str, tuple[tuple[int, T], ...]], name: str, now_ms: int) -> T | None:
+def _effective(rules: Dated[T], name: str, now_ms: int) -> T | None:
     dated = rules.get(name, ())
     at = bisect_right(dated, now_ms, key=lambda pair: pair[0])
     return dated[at - 1][1] if at else None
@@ -142,23 +146,34 @@ def rules_with(rules: Rules, message: pb.RiskRule, offset: int) -> Rules:
         if weight > 1:
             raise BadRule(f"weight {name}: expected 0 to 1, was {weight}")
         return msgspec.structs.replace(rules, weights=_dated(rules.weights, name, at, weight), offset=offset)
+    if kind == "withdrawn":
+        field, name = _place(message.rule_id)
+        return msgspec.structs.replace(rules, **{field: _dated(getattr(rules, field), name, at, None)}, offset=offset)
     raise BadRule(f"{message.rule_id or 'rule'}: expected an instrument, a group or a collateral weight, was {kind}")
 
 
 def rules_without(rules: Rules, key: str, offset: int) -> Rules:
     """`rules` after a record without a value: what `rule_id@effective_from` said is taken back. Raises `BadRule` for another key."""
-    name, _, at = key.rpartition("@")
-    kind, _, name = name.partition(":")
-    field = {"instrument": "instruments", "group": "groups", "weight": "weights"}.get(kind)
-    if field is None or not at.lstrip("-").isdecimal():
-        raise BadRule(f"key: expected 'instrument:venue:symbol@ms', 'group:name@ms' or 'weight:currency/asset@ms', was {key[:160]!r}")
+    ident, _, at = key.rpartition("@")
+    field, name = _place(ident)
+    if not at.lstrip("-").isdecimal():
+        raise BadRule(f"key: expected a rule's id @ms, was {key[:160]!r}")
     dated = {held: tuple(pair for pair in pairs if held != name or pair[0] != int(at)) for held, pairs in getattr(rules, field).items()}
     kept = {held: pairs for held, pairs in dated.items() if pairs}
     found = msgspec.structs.replace(rules, **{field: kept}, offset=offset)
     return msgspec.structs.replace(found, pairs={pair: held for pair, held in rules.pairs.items() if held in found.instruments})
 
 
-def _dated(rules: Mapping[str, tuple[tuple[int, T], ...]], name: str, at: int, rule: T) -> dict[str, tuple[tuple[int, T], ...]]:
+def _place(rule_id: str) -> tuple[str, str]:
+    """(field of `Rules`, name); raises `BadRule`."""
+    kind, _, name = rule_id.partition(":")
+    field = {"instrument": "instruments", "group": "groups", "weight": "weights"}.get(kind)
+    if field is None or not name:
+        raise BadRule(f"rule_id: expected 'instrument:venue:symbol', 'group:name' or 'weight:currency/asset', was {rule_id[:160]!r}")
+    return field, name
+
+
+def _dated(rules: Dated[T], name: str, at: int, rule: T | None) -> Dated[T]:
     kept = tuple(pair for pair in rules.get(name, ()) if pair[0] != at)
     return {**rules, name: tuple(sorted((*kept, (at, rule)), key=lambda pair: pair[0]))}
 

@@ -46,6 +46,8 @@ class Alternative(msgspec.Struct, frozen=True):
 def name_of(rule: pb.RiskRule) -> str:
     """The name a rule replaces others under: kind and instrument, group or weight."""
     kind = rule.WhichOneof("rule")
+    if kind == "withdrawn":
+        return rule.rule_id
     if kind == "collateral_weight":
         return f"weight:{rule.collateral_weight.currency}/{rule.collateral_weight.asset}"
     return f"{kind}:{rule.instrument.instrument if kind == 'instrument' else rule.group.group}"

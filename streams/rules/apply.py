@@ -38,7 +38,7 @@ def preview(config: Config, rules: Sequence[pb.RiskRule]) -> list[Foreseen]:
 def refuse(found: Sequence[Foreseen]) -> None:
     """Raises `Refused` with the first users by name where the change liquidates, or may without our knowing."""
     for word, ones in (("would be liquidated", [one for one in found if one.liquidates]),
-                       ("cannot be judged (no mark or rate)", [one for one in found if one.unjudged])):
+                       ("cannot be judged (no mark, rate or rule)", [one for one in found if one.unjudged])):
         if ones:
             names = ", ".join(f"{one.user}/{one.account}" for one in ones[:_NAMED_MAX])
             raise Refused(f"refused: {len(ones)} accounts {word}: {names}{', ...' if len(ones) > _NAMED_MAX else ''}"
@@ -53,6 +53,24 @@ def apply(config: Config, rules: Sequence[pb.RiskRule], actor: str, *, force: bo
     with store.connected(config.postgres_dsn) as connection:
         count = store.store(connection, rules, actor)
     return Applied(count, publish(config))
+
+
+def begin(config: Config, rules: Sequence[pb.RiskRule], actor: str) -> Applied:
+    """Keeps what has no version yet and publishes all that is kept: what people changed stays, and a new topic has it, too."""
+    check_rules(rules)
+    with store.connected(config.postgres_dsn) as connection:
+        kept = {found.message.rule_id for found in store.stored(connection)}
+        count = store.store(connection, [rule for rule in rules if rule.rule_id not in kept], actor)
+    return Applied(count, publish(config, again=True))
+
+
+def withdrawal(config: Config, rule_id: str, from_ms: int) -> pb.RiskRule:
+    """A version that ends a rule which is kept; raises `StackError` where none holds then."""
+    with store.connected(config.postgres_dsn) as connection:
+        kept = [found.message for found in store.stored(connection, rule_id) if found.message.effective_from_ms <= from_ms]
+    if not kept or kept[-1].withdrawn:
+        raise StackError(f"rule_id: expected a rule that is kept and holds at {from_ms}, was {rule_id[:160]!r}")
+    return pb.RiskRule(rule_id=rule_id, effective_from_ms=from_ms, withdrawn=True)
 
 
 def shown(rules: Sequence[pb.RiskRule], found: Sequence[Foreseen]) -> Json:

@@ -1,9 +1,10 @@
-"""`marginstream rules`: list, show, apply, publish."""
+"""`marginstream rules`: list, show, apply, withdraw, publish."""
 
 import argparse
 import getpass
 import json
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -11,7 +12,7 @@ from agents.risk.rules import BadRule
 from schemas import engine_pb2 as pb
 from streams.config import Config
 from streams.rules import store
-from streams.rules.apply import apply, preview, shown
+from streams.rules.apply import apply, preview, shown, withdrawal
 from streams.rules.publish import publish
 from streams.rules.reading import json_of, read_rules, shipped_rules
 from streams.stack.process import StackError
@@ -24,6 +25,9 @@ def run(options: argparse.Namespace, config: Config, stdin: TextIO) -> int:
     try:
         if options.action == "apply":
             return _apply(options, config, stdin)
+        if options.action == "withdraw":
+            now_ms = time.time_ns() // 1_000_000
+            return _change(options, config, [withdrawal(config, options.rule_id, now_ms if options.from_ms is None else options.from_ms)])
     except BadRule as error:
         raise StackError(str(error)) from None
     if options.action == "publish":
@@ -39,6 +43,10 @@ def _apply(options: argparse.Namespace, config: Config, stdin: TextIO) -> int:
     rules = read_rules(stdin.read() if options.file == "-" else _text(Path(options.file)))
     if not rules:
         raise StackError(f"{options.file}: expected rules, was none")
+    return _change(options, config, rules)
+
+
+def _change(options: argparse.Namespace, config: Config, rules: Sequence[pb.RiskRule]) -> int:
     if options.dry_run:
         print(json.dumps(shown(rules, preview(config, rules)), indent=1))
     else:

@@ -11,7 +11,11 @@ def describe(parser: argparse.ArgumentParser) -> None:
     one.add_argument("rule_id", help="such as instrument:house:EURUSD, group:standard, weight:USDT/BTC")
     change = actions.add_parser("apply", help="validate, show, keep and publish the rules of a file")
     change.add_argument("file", help="JSON of the message RiskRule, a list or one a line; '-': standard input")
-    change.add_argument("--dry-run", action="store_true", help="only show whose rung would move, on the live accounts")
-    change.add_argument("--force", action="store_true", help="also where users would be liquidated")
+    end = actions.add_parser("withdraw", help="end a rule by a version of it that says so; a later version may begin it again")
+    end.add_argument("rule_id", help="as in show")
+    end.add_argument("--from", dest="from_ms", type=int, metavar="MS", help="when it ends; none: now")
+    for one in (change, end):
+        one.add_argument("--dry-run", action="store_true", help="only show whose rung would move, on the live accounts")
+        one.add_argument("--force", action="store_true", help="also where users would be liquidated or could not be judged")
     again = actions.add_parser("publish", help="send the rules that the topic has not acknowledged")
     again.add_argument("--all", action="store_true", help="every rule that is kept")

@@ -41,6 +41,8 @@ def rule_id(message: pb.RiskRule) -> str:
         return f"instrument:{message.instrument.instrument}"
     if kind == "group" and message.group.group:
         return f"group:{message.group.group}"
+    if kind == "withdrawn" and ":" in message.rule_id:
+        return message.rule_id
     weight = message.collateral_weight
     if kind == "collateral_weight" and weight.currency and weight.asset:
         return f"weight:{weight.currency}/{weight.asset}"

@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaProducer
 
 from streams import topics
 from streams.config import Config
+from streams.rules.apply import begin
 from streams.stack.generator_facts import FIRST_USER, Facts
 from streams.stack.generator_house import Record
 from streams.stack.market import INSTRUMENTS, rules
@@ -43,7 +44,7 @@ async def generate(config: Config, stop: asyncio.Event | None = None) -> None:
                                 max_batch_size=131_072)
     await producer.start()
     try:
-        await send(producer, [(topics.RISK_RULES, f"{rule.rule_id}@{rule.effective_from_ms}", rule) for rule in rules()])
+        await asyncio.to_thread(begin, config, rules(), "generator")
         await send(producer, _ticks(facts, len(INSTRUMENTS)))
         opening = facts.opening(_now_ms() - _AWAY_MS)
         await send(producer, [record for record in opening if record[0] != topics.ORDER_UPDATES])

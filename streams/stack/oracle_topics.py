@@ -8,6 +8,8 @@ from streams import topics
 from streams.config import Config
 from streams.stack.oracle import Seen
 
+_TAKEN_BACK = (topics.RISK_RULES, topics.CONTROL)  # what a null ends there is part of what holds
+
 
 def partitions(config: Config, names: Iterable[str]) -> list[TopicPartition]:
     """Every partition of the topics; a changelog has as many as the users' topics."""
@@ -16,7 +18,10 @@ def partitions(config: Config, names: Iterable[str]) -> list[TopicPartition]:
 
 
 async def read_topics(config: Config, names: Iterable[str]) -> dict[str, list[Seen]]:
-    """By topic, every record up to the end offsets at the call, in the order of offsets within each partition; nulls left out."""
+    """By topic, every record up to the end offsets at the call, in the order of offsets within each partition; nulls left out,
+
+    but of rules and control: those are records without bytes.
+    """
     wanted = list(names)
     # "earliest", not a seek: a reset to the end that is under way when a seek comes would win over it.
     consumer = AIOKafkaConsumer(bootstrap_servers=config.kafka_bootstrap, enable_auto_commit=False, max_partition_fetch_bytes=4_194_304,
@@ -30,9 +35,9 @@ async def read_topics(config: Config, names: Iterable[str]) -> dict[str, list[Se
         while waiting := [partition for partition in assigned if await consumer.position(partition) < ends[partition]]:
             for partition, records in (await consumer.getmany(*waiting, timeout_ms=500, max_records=20_000)).items():
                 found[partition.topic] += [
-                    Seen(partition.topic, partition.partition, record.offset, record.timestamp, record.key or b"", record.value)
+                    Seen(partition.topic, partition.partition, record.offset, record.timestamp, record.key or b"", record.value or b"")
                     for record in records
-                    if record.value is not None and record.offset < ends[partition]
+                    if (record.value is not None or partition.topic in _TAKEN_BACK) and record.offset < ends[partition]
                 ]
     finally:
         await consumer.stop()

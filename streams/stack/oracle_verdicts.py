@@ -2,19 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from typing import NamedTuple
-
-from google.protobuf.message import DecodeError
-from msgspec.structs import replace
 
 from agents.facts import Reading
 from agents.rederive import Rows
-from agents.risk.rules import BadRule, Rules, rules_with
-from agents.risk.world import Control, control_with
 from schemas import engine_pb2 as engine
 from streams import topics
 from streams.config import Config
+from streams.replay.known import Known
+from streams.replay.recording import Recorded
 from streams.stack.oracle import Seen
 from tables.codec import load_margin
 from tables.policy import Policy
@@ -30,37 +26,11 @@ class Sent(NamedTuple):
     values: list[bytes]
 
 
-class Settings:
-    """Rules and control as they were at an offset."""
-
-    def __init__(self, rules: Iterable[Seen], control: Iterable[Seen]) -> None:
-        self._rules = {-1: Rules()}
-        self._control = {-1: Control()}
-        for record in rules:
-            try:
-                self._rules[record.offset] = rules_with(
-                    self._rules[max(self._rules)], engine.RiskRule.FromString(record.value), record.offset
-                )
-            except (BadRule, DecodeError):
-                continue
-        for record in control:
-            with suppress(DecodeError):
-                self._control[record.offset] = control_with(
-                    self._control[max(self._control)], engine.Control.FromString(record.value), record.offset
-                )
-
-    def at(self, rules_offset: int, control_offset: int) -> tuple[Rules, Control]:
-        """The last ones at or before the offsets; they carry these very offsets, for compaction may have taken the records."""
-        rules = self._rules[max(at for at in self._rules if at <= rules_offset)]
-        control = self._control[max(at for at in self._control if at <= control_offset)]
-        return replace(rules, offset=rules_offset), replace(control, offset=control_offset)
-
-
 def rederived(config: Config, seen: Mapping[str, list[Seen]]) -> list[str]:
     """One line a check whose verdicts do not come out again byte for byte. `seen`: facts, verdicts, rules and control, from zero."""
     policy = Policy(config.settle_ms_max, config.report_ms_max, config.gap_held_max)
     reading = Reading(config.partitions, config.default_user_type, policy)
-    settings = Settings(seen[topics.RISK_RULES], seen[topics.CONTROL])
+    settings = Known(_recorded(seen[topics.RISK_RULES]), _recorded(seen[topics.CONTROL]))
     facts: dict[str, dict[str, list[Seen]]] = defaultdict(dict)
     for topic in topics.ACCOUNT_SOURCES:
         for record in seen[topic]:
@@ -72,13 +42,18 @@ def rederived(config: Config, seen: Mapping[str, list[Seen]]) -> list[str]:
     return [line for user in sorted(sent) for line in _of_user(Rows(user, facts[user], reading), checks_of(sent[user]), settings)]
 
 
-def _of_user(row: Rows, checks: Iterable[Sent], settings: Settings) -> Iterator[str]:
+def _of_user(row: Rows, checks: Iterable[Sent], settings: Known) -> Iterator[str]:
     for sent in checks:
         checked = row.judge(sent.account_id, sent.stamp, *settings.at(sent.stamp.rules_offset, sent.stamp.control_offset))
         again = [output.value for output in checked.outputs if output.topic in VERDICTS] if checked else []
         if sorted(again) != sorted(sent.values):
             where = f"{row.row.user_id}/{sent.account_id} at {sent.stamp.time_ms}"
             yield f"verdict {where}: expected {_said(again)} from its stamp, was {_said(sent.values)}"
+
+
+def _recorded(seen: Iterable[Seen]) -> list[Recorded]:
+    """A tombstone was seen without bytes."""
+    return [Recorded(*record[:5], record.value or None) for record in seen]
 
 
 def checks_of(records: Iterable[Seen]) -> list[Sent]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pytest
 
 from agents.facts import Reading
-from agents.rederive import ORDERS, Rows, rederive
+from agents.rederive import ORDERS, Rows
 from agents.risk.world import Control, Mark, World
 from agents.verdict import check
 from schemas import engine_pb2 as pb
@@ -15,7 +15,7 @@ from schemas import user_data_pb2 as ud
 from schemas.keys import partition_of
 from tables.policy import Policy
 from tables.rows import LIQUIDATION, UNKNOWN, WARNING, Fact, Output
-from tests.agents.worlds import BTC, NOW, mark, rules
+from tests.agents.worlds import BTC, NOW, mark, rederived, rules
 from tests.tables.facts import USER, VENUE, balance, meta, order, position
 
 HOME = partition_of(USER.encode(), 4)
@@ -92,10 +92,10 @@ def test_a_reader_takes_each_row_at_its_own_fences() -> None:
     rows.fold_to(FENCES)
     assert rows.orders is not None
     assert [one.order_id for one in rows.orders.orders.values()] == ["a"]
-    assert rederive(rows.row, call_of(first), RULES, Control(), rows.orders) == [first]
+    assert rederived(rows.row, call_of(first), (RULES, Control()), rows.orders) == [first]
     rows.fold_to({f"{ORDERS}{names.ORDER_UPDATES}": 9})
-    assert rederive(rows.row, call_of(first), RULES, Control(), rows.orders) != [first]
-    assert rederive(rows.row, call_of(first), RULES, Control()) != [first]
+    assert rederived(rows.row, call_of(first), (RULES, Control()), rows.orders) != [first]
+    assert rederived(rows.row, call_of(first), (RULES, Control())) != [first]
 
 
 def _mark(call: pb.MarginCall) -> None:

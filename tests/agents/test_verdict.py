@@ -5,13 +5,12 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from agents.rederive import rederive
 from agents.risk.world import Control, World
 from agents.verdict import Checked, check
 from schemas import engine_pb2 as pb
 from schemas import names
 from tables.rows import LIQUIDATION, MARGIN_CALL, NORMAL, UNKNOWN, WARNING, Frame, Quarantine, Sequence, User
-from tests.agents.worlds import BTC, EUR, JPY, NOW, fx_rule, fx_user, mark, position, rules, usdm_user, world
+from tests.agents.worlds import BTC, EUR, JPY, NOW, fx_rule, fx_user, mark, position, rederived, rules, usdm_user, world
 
 GOOD = mark(EUR, "1.1000", "1.1002")
 
@@ -173,4 +172,4 @@ def test_a_verdict_derives_again_from_its_stamp() -> None:
         user, accounts={"house": replace(user.accounts["house"], margin=replace(user.accounts["house"].margin, episode=99))}
     )
     for event in (*calls(found), *liquidations(found)):
-        assert tuple(rederive(forgotten, event, at.rules, at.control)) == found.outputs  # type: ignore[arg-type]
+        assert tuple(rederived(forgotten, event, (at.rules, at.control))) == found.outputs  # type: ignore[arg-type]

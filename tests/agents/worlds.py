@@ -4,10 +4,13 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
+from agents.rederive import world_of
 from agents.risk.rules import Rules, rules_with
 from agents.risk.world import Control, Mark, World
+from agents.verdict import check
 from schemas import engine_pb2 as pb
-from tables.rows import Account, Balance, Position, Profile, User, position_key
+from tables.codec import load_margin
+from tables.rows import Account, Balance, Orders, Output, Position, Profile, User, position_key
 
 NOW = 1_700_000_000_000  # a Tuesday
 EUR, JPY, BTC = "house:EURUSD", "house:USDJPY", "binance_usdm:BTCUSDT"
@@ -62,3 +65,11 @@ def usdm_user(balance: str, *positions: Position, auto_reduce: bool = False) -> 
     held = {position_key(found.instrument, found.side): found for found in positions}
     account = Account("a1", "binance_usdm", "binance_usdm", "USDT", "venue", auto_reduce, {"USDT": Balance(Decimal(balance))}, held)
     return User("live:1", accounts={"a1": account})
+
+
+def rederived(user: User, event: pb.MarginCall | pb.Liquidation, at: tuple[Rules, Control], orders: Orders | None = None) -> list[Output]:
+    """Every output of the check that sent `event`: the rows as they lay at its stamp's fences, the margin state as the stamp has it."""
+    account = replace(user.accounts[event.account_id], margin=load_margin(event.stamp.margin_before))
+    row = replace(user, accounts={**user.accounts, event.account_id: account})
+    checked = check(row, event.account_id, world_of(event.stamp, *at), (), orders)
+    return list(checked.outputs) if checked else []

@@ -13,7 +13,7 @@ from agents.risk import ladder
 from agents.risk.columns import Columns
 from agents.risk.laws import law_of
 from agents.risk.market import market_of
-from agents.risk.rules import Group, Instrument, Rules, Thresholds
+from agents.risk.rules import Dated, Group, Instrument, Rules, Thresholds
 from agents.risk.switch import Switch
 from agents.risk.tiers import FLAT, PROGRESSIVE, Bracket, amounts
 from agents.risk.world import Control, Mark, World
@@ -83,7 +83,7 @@ def rulebook(rng: random.Random) -> Rules:
               for pair, (_, mode, size) in PAIRS.items()]
     pairs = {(rule.name.partition(":")[0], rule.base, rule.quote): rule.name for rule in found}
     money = Thresholds("money", D(300), D(200), D(100), D(350))
-    groups: dict[str, tuple[tuple[int, Group], ...]] = {
+    groups: Dated[Group] = {
         "standard": ((0, Group("standard")),), "money": ((0, Group("money", by_model={"mt5": money})),),
         "near": ((0, Group("near", Thresholds("ratio", D("0.5"), D("0.6"), D("0.8"), D("0.4"), D("0.7")))),),
     }
@@ -99,8 +99,8 @@ class Crowd:
         self.columns.ruled(self.rules, NOW)
         if sweeps:  # slices as small as here would never be swept
             self.columns.triggers.switch = Switch(sweep_us=(0.0, 0.1), patience=4)
-        self.prices = {name: D(PAIRS[name.partition(":")[2]][0]) if name.startswith("house") else D(PRICES[rule.base])
-                       for name, ((_, rule),) in self.rules.instruments.items()}
+        self.prices = {name: D(PAIRS[name.partition(":")[2]][0]) if name.startswith("house") else D(PRICES[self._rule_of(name).base])
+                       for name in self.rules.instruments}
         self.marks: dict[str, Mark] = {}
         for name in self.prices:
             self._mark(name)
@@ -125,7 +125,7 @@ class Crowd:
         balances: dict[str, Decimal] = {}
         multi, venue = model == MULTI, "binance_usdm" if model == MULTI else model
         for name in self._names(venue, multi=multi):
-            rule, price = self.rules.instruments[name][0][1], self.prices[name]
+            rule, price = self._rule_of(name), self.prices[name]
             inverse = rule.settle == rule.base
             settle = rule.settle
             worth = D(self.rng.randint(2_000, 120_000))
@@ -137,9 +137,14 @@ class Crowd:
         if multi:
             balances |= {asset: D(self.rng.randint(-10, 20)) / 100 for asset in ("BTC", "ETH") if self.rng.random() < 0.5}
         for found in held.values():
-            balances[self.rules.instruments[found.instrument][0][1].settle] += found.isolated_wallet or D(0)
+            balances[self._rule_of(found.instrument).settle] += found.isolated_wallet or D(0)
         currency, early = next(iter(balances)), self.rng.random() < 0.1
         return Account("a1", venue, venue, currency, "venue", early, {a: Balance(v) for a, v in balances.items()}, held, multi_assets=multi)
+
+    def _rule_of(self, name: str) -> Instrument:
+        found = self.rules.instrument(name, NOW)
+        assert found
+        return found
 
     def _names(self, venue: str, *, multi: bool) -> list[str]:
         return [name for name in self.prices if name.startswith(venue + ":") and (multi or "USDC" not in name)]
@@ -233,7 +238,7 @@ class Crowd:
 
     def _rule(self) -> None:
         name = self.rng.choice(sorted(self.rules.instruments))
-        rule = self.rules.instruments[name][0][1]
+        rule = self._rule_of(name)
         changed = replace(rule, taker_fee=D("0.0004"), margin_rate=D("0.6"))
         self.rules = replace(self.rules, instruments={**self.rules.instruments, name: ((0, changed),)})
         self.columns.ruled(self.rules, NOW)

@@ -18,7 +18,7 @@ from streams.bridges.migrate import migrate
 from streams.config import Config
 from streams.rules import publish as publishing
 from streams.rules import store
-from streams.rules.apply import Applied, Refused, apply
+from streams.rules.apply import Applied, Refused, apply, begin
 from streams.rules.live import read_live
 from streams.rules.publish import publish
 from streams.rules.reading import json_of, shipped_rules
@@ -147,3 +147,38 @@ def test_the_commands(config: Config, tmp_path: Path, monkeypatch: pytest.Monkey
     assert "brackets[0].rate" in capsys.readouterr().err
     assert main(["rules", "publish", "--all"]) == 0
     assert json.loads(capsys.readouterr().out)["published"] >= 2
+
+
+def test_a_rule_is_withdrawn_as_it_was_given(config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                             capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("kafka_bootstrap", "postgres_dsn", "partitions"):
+        monkeypatch.setenv(f"MARGINSTREAM_{name.upper()}", str(getattr(config, name)))
+    apply(config, [steep("0.01"), fx_rule(EUR)], "someone", force=True)
+    assert main(["rules", "withdraw", NAME, "--dry-run"]) == 0
+    seen = json.loads(capsys.readouterr().out)
+    assert (seen["touched"], seen["unjudged"]) == (1, 1)
+    assert seen["accounts"][0]["after"] == {"rung": "unknown", "margin_ratio": "0", "reasons": [f"missing_rule:{BTC}"]}
+    assert main(["rules", "withdraw", NAME]) == 1
+    assert "1 accounts cannot be judged" in capsys.readouterr().err
+    assert main(["rules", "withdraw", f"instrument:{EUR}"]) == 0  # nobody holds it
+    assert main(["rules", "withdraw", NAME, "--force", "--from", "1000"]) == 0
+    assert main(["rules", "withdraw", NAME, "--force", "--from", "2000"]) == 1
+    assert "expected a rule that is kept and holds at 2000" in capsys.readouterr().err
+    live = read_live(config)
+    assert live.rules.instrument(BTC, 999)
+    assert live.rules.instrument(BTC, live.now_ms) is None
+    assert live.rules.instrument(EUR, live.now_ms) is None
+    assert apply(config, [steep("0.02")], "someone").stored == 1  # as of 0: the withdrawal still stands
+    assert read_live(config).rules.instrument(BTC, live.now_ms) is None
+
+
+def test_a_stack_begins_with_its_rules_and_keeps_what_people_changed(config: Config) -> None:
+    apply(config, [fx_rule(EUR, stale_after_ms=77)], "someone", force=True)
+    kept = len(rows(config, "SELECT 1 FROM risk_rules"))
+    done = begin(config, [fx_rule(EUR), fx_rule("house:GBPUSD")], "generator")
+    assert done == Applied(1, kept + 1)
+    found = read_live(config).rules
+    assert next(rule.stale_after_ms for _, rule in found.instruments[EUR] if rule) == 77
+    assert found.instrument("house:GBPUSD", 0)
+    assert begin(config, [fx_rule("house:GBPUSD")], "generator").stored == 0
