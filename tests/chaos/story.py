@@ -29,11 +29,12 @@ class Trial(NamedTuple):
 
 def tell(chaos: Chaos) -> dict[str, object]:
     """Figures of a run whose servers still live. `takeover_s` and `unowned_s` count from the last write of an owner, or the first fact
-    after it where that came later, to the first write of the next: nobody waits for an owner who has nothing to do.
+    after it where that came later, to the first write of the next: nobody waits for an owner who has nothing to do. `takeover_s` is of those that somebody waited for.
     """
     writes, facts = asyncio.run(_writes(chaos.on.config)), _facts(chaos)
     gaps = {number: between(found, facts[number]) for number, found in writes.items()}
     flat = [gap for of in gaps.values() for gap in of]
+    waited = [gap for gap in flat if gap]
     verdicts = [record for name in (topics.MARGIN_CALLS, topics.LIQUIDATIONS) for record in chaos.read.get(name, [])]
     return {
         "sent": chaos.sent, "struck": dict(chaos.struck), "hit": chaos.struck.total(), "ended": dict(chaos.on.ended),
@@ -41,7 +42,7 @@ def tell(chaos: Chaos) -> dict[str, object]:
         "verdicts_sent_again": len(verdicts) - len({record.value for record in verdicts}),
         "facts_repeated": chaos.feed.repeated, "skipped_by_fence_at_least": int(sum(chaos.on.skipped.values())),
         "poison": len(chaos.poison), "late_s": round(chaos.late_s, 1),
-        "takeovers": len(flat), "takeover_s": {"median": round(statistics.median(flat), 2), "max": max(flat)} if flat else {},
+        "takeovers": len(flat), "takeover_s": {"median": round(statistics.median(waited), 2), "max": max(waited)} if waited else {},
         "unowned_s": {str(number): round(sum(of), 1) for number, of in sorted(gaps.items())}}
 
 
