@@ -29,7 +29,8 @@ class Trial(NamedTuple):
 
 def tell(chaos: Chaos) -> dict[str, object]:
     """Figures of a run whose servers still live. `takeover_s` and `unowned_s` count from the last write of an owner, or the first fact
-    after it where that came later, to the first write of the next: nobody waits for an owner who has nothing to do. `takeover_s` is of those that somebody waited for.
+    after it where that came later, to the first write of the next: nobody waits for an owner who has nothing to do.
+    `takeover_s` is of those that somebody waited for.
     """
     writes, facts = asyncio.run(_writes(chaos.on.config)), _facts(chaos)
     gaps = {number: between(found, facts[number]) for number, found in writes.items()}
