@@ -63,6 +63,7 @@ class World:
         self.sockets: dict[int, Socket] = {}
         self.key, self.key_ends_ms, self.keys = "", 0, 0
         self.next_judged: list[Judged] = []
+        self.judged_method = ""  # only these are refused; "" = all
         self.told: list[tuple[int, Event]] = []
         self.pending: list[tuple[int, Event]] = []
         self.kafka_up, self.overflowed = True, False
@@ -201,7 +202,7 @@ class World:
     def _call(self, command: Call) -> None:
         self.calls.append((self.now_ms, command.request))
         whose, judged = self.session, None
-        if self.next_judged:
+        if self.next_judged and self.judged_method in ("", command.request.method):
             judged = self.next_judged.pop(0)
         elif self._happens("5xx", 0.08):
             judged = Judged(Reason.TRANSIENT, text="503")
