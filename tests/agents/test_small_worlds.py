@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agents.evaluate import evaluate_json
-from tests.agents.accounts import EXCHANGES, RATES
+from tests.agents.accounts import EXCHANGES, FX_RATES, MODES, PAIRS, RATES
 from tests.agents.oracle_campaign import differences
 
 Json = dict[str, Any]
@@ -86,3 +86,37 @@ def test_a_flat_tiers_jump_is_a_price_without_a_root() -> None:
     found: Json = evaluate_json(given)
     for row in found["positions"]:
         assert (row["liquidation_price_below"], row["liquidation_price_above"], row["bankruptcy_price"]) == (None, "100", None)
+
+
+LOTS = {"long": "L1", "short": "S1", "two tickets": "L1 L2", "even hedge": "L1 S1", "long hedge": "L2 S1", "short hedge": "L1 S2",
+        "hedge of three": "L1 S1 L1"}
+DIFFERENT = {"FOREX": "EURUSD", "CFD": "XAUUSD", "FOREX_NO_LEVERAGE": "USDJPY"}  # currencies; all others: EURUSD
+
+
+def fx_world(mode: str, lots: str, hedged: str, open_rate: str | None) -> Json:
+    symbol = DIFFERENT.get(mode, "EURUSD")
+    base, quote, price = PAIRS[symbol]
+    rule = {"base": base, "quote": quote, "contract_size": "100", "calc_mode": mode, "margin_rate": {"long": "1", "short": "0.5"},
+            "hedged_mode": hedged, "hedged_factor": "0.25", "initial_margin": "900", "tick_size": "0.01", "tick_value": "0.02"}
+    rows = [{"id": str(at), "symbol": symbol, "side": "LONG" if lot[0] == "L" else "SHORT", "quantity": lot[1], "swap": "-1",
+             "commission": "-2", "entry_price": price, **({"open_rate": open_rate} if open_rate else {})}
+            for at, lot in enumerate(lots.split())]
+    return {"model": "mt5", "currency": "USD", "balances": {"USD": "0"}, "positions": rows, "rules": {symbol: rule},
+            "rates": {**FX_RATES}, "leverage": "30", "credit": "5",
+            "prices": {symbol: {"bid": price, "ask": str(Decimal(price) * Decimal("1.001")), "last": price}}}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_small_world_of_fx(mode: str) -> None:
+    """Mode x side x hedge x how it saves x rate x wallet (nothing, exactly at the stop-out, above) x thresholds."""
+    money = {"mode": "money", "warning": "3000", "margin_call": "2000", "liquidation": "1000", "release": "2500"}
+    wrong = []
+    for lots, hedged, rate, limit in itertools.product(LOTS.values(), ("factor", "larger"), (None, "1.2"), (None, money)):
+        given = fx_world(mode, lots, hedged, rate) | ({"thresholds": limit} if limit else {})
+        found = evaluate_json(given)
+        stop = Decimal(1000) if limit else Decimal(str(found["initial_margin"])) / 2
+        exactly = stop - Decimal(str(found["equity"])) + (lots == LOTS["even hedge"])  # its equity never moves: no price is one's own
+        for wallet in (Decimal(0), exactly, stop * 3):
+            given["balances"]["USD"] = format(wallet, "f")
+            wrong += [(lots, hedged, rate, bool(limit), wallet, said) for said in differences(given)]
+    assert wrong == []
