@@ -80,7 +80,8 @@ def test_a_fill_is_read_however_its_fields_are_spelt(path: str, value: object, e
 
 @pytest.mark.parametrize(("path", "value", "status", "fill"), [
     ("o.x", "NEW", data.PARTIALLY_FILLED, False), ("o.t", 0, data.PARTIALLY_FILLED, False), ("o.l", "0.000", data.PARTIALLY_FILLED, False),
-    ("o.X", "CANCELED", data.CANCELED, True), ("o.X", "NEW_ADL", data.NEW, True), ("o.X", "TOMORROW", data.ORDER_STATUS_UNSPECIFIED, True),
+    ("o.X", "CANCELED", data.CANCELED, True), ("o.X", "NEW_ADL", data.PARTIALLY_FILLED, True),
+    ("o.X", "TOMORROW", data.ORDER_STATUS_UNSPECIFIED, True),
 ])
 def test_a_fill_is_there_where_a_trade_is(path: str, value: object, status: int, fill: bool) -> None:
     order = _one("binance_usdm", _with(corpus.ORDER, path, value))
@@ -91,6 +92,29 @@ def test_a_fill_is_there_where_a_trade_is(path: str, value: object, status: int,
                                                 ("settlement_autoclose-1", data.SETTLEMENT), ("delivery_autoclose-1", data.DELIVERY)])
 def test_system_orders_are_told_by_their_names(prefix: str, origin: int) -> None:
     assert _one("binance_usdm", _with(corpus.ORDER, "o.c", prefix)).origin == origin
+
+
+@pytest.mark.parametrize(("raw_status", "filled", "status", "origin"), [
+    ("NEW_ADL", "0", data.NEW, data.ADL), ("NEW_ADL", "0.020", data.FILLED, data.ADL),
+    ("NEW_INSURANCE", "0.02", data.FILLED, data.INSURANCE),
+])
+def test_what_the_venue_takes_at_once_does_not_stay_open(raw_status: str, filled: str, status: int, origin: int) -> None:
+    frame = _with(_with(_with(corpus.ORDER, "o.X", raw_status), "o.z", filled), "o.c", "autoclose-9")
+    order = _one("binance_usdm", frame)
+    assert (order.status, order.origin) == (status, origin)
+
+
+def test_kucoins_spot_is_not_ours() -> None:
+    found = normalise("kucoin_futures", raw({**corpus.KUCOIN[0], "topic": "/spotMarket/tradeOrders"}), RECEIPT)
+    assert _topics(found.events) == [DEAD_LETTERS]
+
+
+@pytest.mark.parametrize(("state", "status"), [("live", data.UNTRIGGERED), ("effective", data.EXPIRED), ("order_placed", data.EXPIRED),
+                                               ("canceled", data.CANCELED), ("order_failed", data.REJECTED)])
+def test_okx_conditional_orders_end_when_they_are_used_up(state: str, status: int) -> None:
+    row = {"instType": "SWAP", "instId": "BTC-USDT-SWAP", "algoId": "7", "state": state, "sz": "1", "cTime": str(corpus.TIME)}
+    algo = _one("okx_v5", {"arg": {"channel": "orders-algo"}, "data": [row]})
+    assert (algo.status, algo.is_algo, algo.status_raw) == (status, True, state)
 
 
 @pytest.mark.parametrize(("er", "kind", "status"), [("0", "STOP_MARKET", data.TRIGGERED), ("8", "STOP", data.EXPIRED),
@@ -136,6 +160,7 @@ def test_no_listen_key_leaves_the_normaliser() -> None:
         ""),
     ("bybit_v5", {"op": "subscribe", "success": True, "req_id": "r"}, Kind.SUBSCRIBED, ""), ("bybit_v5", {"op": "pong"}, Kind.PONG, ""),
     ("bybit_v5", {"success": True, "ret_msg": "pong", "op": "ping"}, Kind.PONG, ""),
+    ("bybit_v5", {"op": "order.create", "retCode": 10001, "retMsg": "m"}, Kind.REFUSED, "10001"),
     ("okx_v5", {"event": "login", "code": "0"}, Kind.LOGGED_IN, "0"), ("okx_v5", {"event": "error", "code": "60009"}, Kind.LOGIN_FAILED,
         "60009"),
     ("okx_v5", {"event": "error", "code": "60018"}, Kind.REFUSED, "60018"), ("okx_v5", {"event": "notice", "code": "64008"}, Kind.CLOSING,
@@ -221,7 +246,9 @@ _BAD = [
     ("binance_usdm", corpus.ORDER, "o.q", "NaN"), ("binance_usdm", corpus.ORDER, "o.q", "-1"), ("binance_usdm", corpus.ORDER, "o.p", "-1"),
     ("binance_usdm", corpus.ORDER, "o.L", ""), ("binance_usdm", corpus.ORDER, "o.L", "-5"), ("binance_usdm", corpus.ORDER, "o.L", "1e40"),
     ("binance_usdm", corpus.ORDER, "o", []), ("binance_usdm", corpus.ORDER, "o.X", None), ("binance_usdm", corpus.ORDER, "E", "now"),
-    ("binance_usdm", corpus.ORDER, "o.m", "maybe"), ("binance_usdm", corpus.ORDER, "o.t", 1.5), ("binance_usdm", corpus.ORDER, "e", None),
+    ("binance_usdm", corpus.ORDER, "o.m", "maybe"), ("binance_usdm", corpus.ORDER, "o.c", "a\0b"),
+    ("binance_usdm", corpus.ORDER, "o.c", "x" * 5_000), ("binance_usdm", corpus.ORDER, "o.unheard", "\0"), ("binance_usdm", corpus.ORDER,
+        "o.t", 1.5), ("binance_usdm", corpus.ORDER, "e", None),
     ("binance_usdm", corpus.ACCOUNT, "a.B.0.wb", ...), ("binance_usdm", corpus.ACCOUNT, "a.B.0.a", ""),
     ("binance_usdm", corpus.ACCOUNT, "a.P.0.pa", "Infinity"), ("binance_usdm", corpus.ACCOUNT, "a.P.0.ep", "-1"),
     ("binance_usdm", corpus.ACCOUNT, "a.B", {"a": "USDT"}), ("binance_usdm", corpus.ACCOUNT, "a.P", ["x"]),

@@ -24,6 +24,7 @@ _ALGO_EXECUTIONS = {"NEW": data.EXEC_NEW, "TRIGGERED": data.EXEC_TRIGGER, "CANCE
                     "EXPIRED": data.EXEC_EXPIRED}
 _ORIGINS = (("autoclose-", data.LIQUIDATION), ("adl_autoclose", data.ADL), ("settlement_autoclose-", data.SETTLEMENT),
             ("delivery_autoclose-", data.DELIVERY))
+_BY_THE_VENUE = {"NEW_ADL": data.ADL, "NEW_INSURANCE": data.INSURANCE}
 _CONDITIONAL = {"STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET"}
 _SHARED = {
     "symbol": "s", "time_in_force_raw": "f", "orig_qty": "q", "price": "p", "avg_price": "ap", "working_type_raw": "wt", "reduce_only": "R",
@@ -115,12 +116,12 @@ def finish(algo: data.UserDataOrderUpdateEvent, row: Fields, name: str) -> data.
 
 def origin_of(order: data.UserDataOrderUpdateEvent) -> data.Origin:
     """Who sent the order, by its client order id, type and status."""
+    if order.status_raw in _BY_THE_VENUE:
+        return _BY_THE_VENUE[order.status_raw]
     by_name = next((origin for prefix, origin in _ORIGINS if order.client_order_id.startswith(prefix)), None)
     if by_name is not None:
         return by_name
-    if order.order_type_raw == "LIQUIDATION":
-        return data.LIQUIDATION
-    return {"NEW_ADL": data.ADL, "NEW_INSURANCE": data.INSURANCE}.get(order.status_raw, data.USER)
+    return data.LIQUIDATION if order.order_type_raw == "LIQUIDATION" else data.USER
 
 
 def _sides(order: data.UserDataOrderUpdateEvent, row: Fields) -> None:
@@ -132,6 +133,8 @@ def _status(order: data.UserDataOrderUpdateEvent, row: Fields) -> data.OrderStat
     """EXPIRED without a reason (`er` 0) is how a conditional order is used up: it comes back as what it became, under the same id."""
     if order.status_raw == "EXPIRED" and order.reason_raw == "0" and order.order_type_raw in _CONDITIONAL:
         return data.TRIGGERED
+    if order.status_raw in _BY_THE_VENUE and not is_zero(order.cum_filled_qty):  # it takes what it says at once
+        return data.FILLED if parse(order.cum_filled_qty) >= parse(order.orig_qty or "0") else data.PARTIALLY_FILLED
     return row.choice("X", STATUSES, data.ORDER_STATUS_UNSPECIFIED)
 
 

@@ -7,8 +7,7 @@ from streams.venues.normalise.bybit_rows import EXCHANGE, read_execution, read_o
 from streams.venues.normalise.fields import Fields, read
 from streams.venues.normalise.telling import Telling, dead_letter
 
-_KINDS = {"auth": (Kind.LOGGED_IN, Kind.LOGIN_FAILED), "subscribe": (Kind.SUBSCRIBED, Kind.REFUSED),
-          "unsubscribe": (Kind.INFO, Kind.REFUSED)}
+_KINDS = {"auth": (Kind.LOGGED_IN, Kind.LOGIN_FAILED), "subscribe": (Kind.SUBSCRIBED, Kind.REFUSED)}
 
 
 def normalise(frame: bytes, receipt: Receipt) -> Normalised:
@@ -37,15 +36,15 @@ def normalise(frame: bytes, receipt: Receipt) -> Normalised:
 
 def _answered(envelope: Fields) -> Normalised:
     """What has no topic: the answer to a request."""
-    op, text = envelope.said("op"), envelope.said("ret_msg")
+    op, text = envelope.said("op"), envelope.said("ret_msg") or envelope.said("retMsg")
     if op == "pong" or (op == "ping" and text == "pong"):
         return Normalised(signal=Signal(Kind.PONG))
-    if op not in _KINDS:
+    if not op:
         raise Unreadable("topic: expected the topic's name or an answer's op, was neither")
     right = envelope.flag("success")
     if right is None:
         right = envelope.said("retCode") == "0"
-    kind = _KINDS[op][0 if right else 1]
+    kind = _KINDS.get(op, (Kind.INFO, Kind.REFUSED))[0 if right else 1]
     return Normalised(signal=Signal(kind, envelope.said("req_id"), envelope.said("retCode"), "" if right else text[:200]))
 
 

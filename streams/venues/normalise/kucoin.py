@@ -24,7 +24,7 @@ def normalise(frame: bytes, receipt: Receipt) -> Normalised:
     envelope.text("type")
     if not topic:
         return Normalised(signal=_happened(envelope))
-    reader = _SUBJECTS.get(subject)
+    reader = _SUBJECTS.get(subject) if topic.startswith("/contract") else None  # spot has subjects of the same names
     if reader is None:
         return _unknown(frame, receipt, subject or topic)
     telling = Telling(EXCHANGE, receipt, subject, frame, frame)

@@ -9,6 +9,7 @@ _STATUSES = {"LIVE": data.NEW, "PARTIALLY_FILLED": data.PARTIALLY_FILLED, "FILLE
              "MMP_CANCELED": data.CANCELED}
 # Effective: its order was placed and lives on under an id of its own; the conditional order itself is used up.
 _ALGO_STATUSES = {"LIVE": data.UNTRIGGERED, "PAUSE": data.UNTRIGGERED, "PARTIALLY_EFFECTIVE": data.UNTRIGGERED, "EFFECTIVE": data.EXPIRED,
+                  "ORDER_PLACED": data.EXPIRED, "FILLED": data.FILLED, "PARTIALLY_FILLED": data.PARTIALLY_FILLED,
                   "CANCELED": data.CANCELED, "ORDER_FAILED": data.REJECTED, "PARTIALLY_FAILED": data.REJECTED}
 _EXECUTED = {data.NEW: data.EXEC_NEW, data.CANCELED: data.EXEC_CANCELED, data.UNTRIGGERED: data.EXEC_NEW, data.EXPIRED: data.EXEC_TRIGGER,
              data.REJECTED: data.EXEC_REJECTED}
