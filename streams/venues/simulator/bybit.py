@@ -22,7 +22,8 @@ TOPICS = frozenset({"order", "execution", "execution.fast", "position", "wallet"
 _REFUSALS = {
     "symbol": (10001, "params error: symbol invalid"), "precision": (10001, "Qty invalid"), "quantity": (10001, "Qty invalid"),
     "tick": (10001, "params error: price tick"), "position_side": (10001, "position idx not match position mode"),
-    "reduce_only": (110017, "current position is zero, cannot fix reduce-only order qty"), "notional": (110094, "Order does not meet minimum"),
+    "reduce_only": (110017, "current position is zero, cannot fix reduce-only order qty"),
+    "notional": (110094, "Order does not meet minimum"),
     "margin": (110007, "ab not enough for new order"), "unknown_order": (110001, "order not exists or too late to cancel"),
     "absent": (110001, "order not exists or too late to cancel"), "would_take": (170213, "post only order would take"),
     "would_trigger": (110093, "expect Rising, but trigger_price <= current"), "leverage": (110013, "cannot set leverage gt max leverage"),
@@ -38,7 +39,7 @@ class Bybit(Venue):
     name = BYBIT
 
     def __init__(self, exchange: Exchange, faults: Faults, switches: Switches) -> None:
-        self.wire = BybitWire(exchange, doubled=switches.extra.get("double_filled") == "yes")
+        self.wire = BybitWire(exchange, switches)
         self.rest = BybitRest(exchange, self.wire)
         self._connects: list[int] = []
         super().__init__(exchange, faults, switches)
@@ -75,8 +76,8 @@ class Bybit(Venue):
 
     def broken(self, status: int) -> object:
         if status in {403, 429}:
-            return {"retCode": 10006 if status == 429 else 10018, "retMsg": "Too many visits!" if status == 429 else "Exceeded the IP Rate Limit.",
-                    "result": {}, "retExtInfo": {}, "time": self.clock.now_ms()}
+            code, text = (10006, "Too many visits!") if status == 429 else (10018, "Exceeded the IP Rate Limit.")
+            return {"retCode": code, "retMsg": text, "result": {}, "retExtInfo": {}, "time": self.clock.now_ms()}
         return f"<html><head><title>{status}</title></head><body><center><h1>{status}</h1></center></body></html>"
 
     def wrap(self, answer: object) -> object:

@@ -11,6 +11,7 @@ from streams.venues.simulator import books, margin
 from streams.venues.simulator.amounts import Json, mean
 from streams.venues.simulator.books import BOTH, LONG, Account, Algo, Fill, Order, Position
 from streams.venues.simulator.exchange import Exchange
+from streams.venues.simulator.venue import Switches
 
 _STATUS = {books.NEW: "New", books.PARTLY: "PartiallyFilled", books.FILLED: "Filled", books.CANCELED: "Cancelled",
            books.EXPIRED: "Cancelled", books.EXPIRED_IN_MATCH: "Cancelled"}
@@ -31,8 +32,8 @@ def side(word: str) -> str:
 class BybitWire:
     """Shapes of one exchange; all methods only read."""
 
-    def __init__(self, exchange: Exchange, *, doubled: bool) -> None:
-        self.exchange, self._doubled = exchange, doubled
+    def __init__(self, exchange: Exchange, switches: Switches) -> None:
+        self.exchange, self._switches = exchange, switches
         self._sequence = itertools.count(140_612_148_849_382)
 
     def frames(self, account: Account, events: Sequence[books.Event]) -> Iterator[tuple[str, list[Json]]]:
@@ -46,17 +47,10 @@ class BybitWire:
                     fills.append(self.execution(event.order, event.fill))
             elif isinstance(event, books.AlgoMoved) and event.algo.status in _ALGO:
                 orders.append(self.algo(event.algo))
-        for row in orders:
-            yield "order", [row]
-        if self._doubled and fills:
-            yield "order", [orders[-1]]
-        if fills:
-            yield "execution", fills
-        positions = self._positions_moved(account, events)
-        if positions:
-            yield "position", positions
-        if any(isinstance(event, books.AccountMoved) for event in events):
-            yield "wallet", [self.wallet(account)]
+        yield from (("order", [row]) for row in orders + (orders[-1:] if self._switches.double_filled and fills else []))
+        wallet = [self.wallet(account)] if any(isinstance(event, books.AccountMoved) for event in events) else []
+        rest = (("execution", fills), ("position", self._positions_moved(account, events)), ("wallet", wallet))
+        yield from ((topic, rows) for topic, rows in rest if rows)
 
     def _positions_moved(self, account: Account, events: Sequence[books.Event]) -> list[Json]:
         moved: dict[tuple[str, str], Position] = {}
@@ -73,15 +67,17 @@ class BybitWire:
     def order(self, account: Account, order: Order) -> Json:
         """Stream and REST rows are the same."""
         fee = sum((one.fee for one in account.fills if one.order_id == order.id), ZERO)
+        left = order.left if order.status in books.OPEN else ZERO
         return {
             "category": "linear", "symbol": order.symbol, "orderId": order_id(order.algo_id or order.id), "orderLinkId": order.client_id,
-            "blockTradeId": "", "side": side(order.side), "positionIdx": _LEG[order.position_side], "orderStatus": _STATUS[order.status],
+            "blockTradeId": "", "side": side(order.side),
+            "positionIdx": _LEG[order.position_side], "orderStatus": _STATUS[order.status],
             "cancelType": "CancelByUser" if order.status == books.CANCELED else "UNKNOWN",
             "rejectReason": "EC_NoError" if order.status != books.EXPIRED_IN_MATCH else "EC_CancelBySmp",
             "timeInForce": "PostOnly" if order.tif == "GTX" else ("IOC" if order.type == "MARKET" else order.tif), "isLeverage": "",
             "price": say_short(order.price), "qty": say_short(order.quantity),
-            "avgPrice": mean(order.average) if order.filled else "", "leavesQty": say_short(order.left if order.status in books.OPEN else ZERO),
-            "leavesValue": say_short(order.left * order.price if order.status in books.OPEN else ZERO),
+            "avgPrice": mean(order.average) if order.filled else "", "leavesQty": say_short(left),
+            "leavesValue": say_short(left * order.price),
             "cumExecQty": say_short(order.filled), "cumExecValue": say_short(order.cost), "cumExecFee": say_short(fee),
             "orderType": order.type.capitalize(), "stopOrderType": "Stop" if order.algo_id else "", "orderIv": "",
             "triggerPrice": say_short(order.stop_price) if order.stop_price else "", "takeProfit": "", "stopLoss": "",
@@ -138,16 +134,17 @@ class BybitWire:
     def wallet(self, account: Account) -> Json:
         """The account with all coins."""
         pools = {asset: margin.pool(account, asset, self.exchange.market) for asset in account.balances}
-        equity = sum((one.wallet + one.unrealised for one in pools.values()), ZERO)
-        first = sum((one.position_margin + one.order_margin for one in pools.values()), ZERO)
-        need = sum((one.maintenance for one in pools.values()), ZERO)
+        wallet, pnl, need, free, first = (sum(figures, ZERO) for figures in zip(*(
+            (one.wallet, one.unrealised, one.maintenance, one.available, one.position_margin + one.order_margin)
+            for one in pools.values()), strict=True)) if pools else (ZERO,) * 5
+        equity = wallet + pnl
         coins = [{"coin": asset, "equity": mean(one.wallet + one.unrealised), "usdValue": mean(one.wallet + one.unrealised),
                   "walletBalance": say_short(one.wallet), "availableToWithdraw": "", "availableToBorrow": "", "borrowAmount": "0",
                   "accruedInterest": "0", "totalOrderIM": mean(one.order_margin), "totalPositionIM": mean(one.position_margin),
                   "totalPositionMM": mean(one.maintenance), "unrealisedPnl": mean(one.unrealised), "cumRealisedPnl": "0", "bonus": "0",
                   "collateralSwitch": True, "marginCollateral": True, "locked": "0", "spotHedgingQty": "0"} for asset, one in pools.items()]
         return {"accountIMRate": mean(first / equity) if equity > 0 else "0", "accountMMRate": mean(need / equity) if equity > 0 else "0",
-                "totalEquity": mean(equity), "totalWalletBalance": mean(sum((one.wallet for one in pools.values()), ZERO)),
-                "totalMarginBalance": mean(equity), "totalAvailableBalance": mean(sum((one.available for one in pools.values()), ZERO)),
-                "totalPerpUPL": mean(sum((one.unrealised for one in pools.values()), ZERO)), "totalInitialMargin": mean(first),
+                "totalEquity": mean(equity), "totalWalletBalance": mean(wallet),
+                "totalMarginBalance": mean(equity), "totalAvailableBalance": mean(free),
+                "totalPerpUPL": mean(pnl), "totalInitialMargin": mean(first),
                 "totalMaintenanceMargin": mean(need), "coin": coins, "accountLTV": "0", "accountType": "UNIFIED"}

@@ -71,7 +71,8 @@ class Kucoin(Venue):
         headers = call.request.headers
         given = {name: headers.get(f"KC-API-{name}", "") for name in ("KEY", "SIGN", "TIMESTAMP", "PASSPHRASE", "KEY-VERSION")}
         if not all(given[name] for name in ("KEY", "SIGN", "TIMESTAMP", "PASSPHRASE")):
-            raise _error(401, "400001", "Please check the header of your request for KC-API-KEY, KC-API-SIGN, KC-API-TIMESTAMP, KC-API-PASSPHRASE")
+            raise _error(401, "400001", "Please check the header of your request for KC-API-KEY, KC-API-SIGN, "
+                                        "KC-API-TIMESTAMP, KC-API-PASSPHRASE")
         account = self.exchange.by_key(given["KEY"])
         if account is None:
             raise _error(401, "400003", "KC-API-KEY not exists")

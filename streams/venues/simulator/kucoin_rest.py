@@ -72,7 +72,8 @@ class KucoinRest:
     def ticker(self, call: Call) -> object:
         one = self._instrument(call.need("symbol"))
         bid, ask = self.exchange.quote(one.symbol)
-        return {"sequence": 1, "symbol": one.symbol, "side": "buy", "size": 1, "tradeId": "1", "price": say(self.exchange.marks[one.symbol]),
+        return {"sequence": 1, "symbol": one.symbol, "side": "buy", "size": 1, "tradeId": "1",
+                "price": say(self.exchange.marks[one.symbol]),
                 "bestBidPrice": say(bid), "bestBidSize": 10, "bestAskPrice": say(ask), "bestAskSize": 10,
                 "ts": self.exchange.clock.now_ms() * 1_000_000}
 
@@ -155,7 +156,8 @@ class KucoinRest:
     # Changes.
     def place(self, call: Call) -> object:
         kind = call.params.get("type", "limit").upper()
-        order = Order(call.need("symbol"), call.need("side").upper(), kind, call.number("size"), call.number("price") if kind == "LIMIT" else ZERO)
+        price = call.number("price") if kind == "LIMIT" else ZERO
+        order = Order(call.need("symbol"), call.need("side").upper(), kind, call.number("size"), price)
         order.client_id, order.reduce_only = call.need("clientOid"), call.flag("reduceOnly") or call.flag("closeOrder")
         order.tif = "GTX" if call.flag("postOnly") else call.params.get("timeInForce", "GTC")
         if call.params.get("stop"):

@@ -43,7 +43,8 @@ class KucoinWire:
         status = "done" if kind in {"filled", "canceled"} else ("match" if kind == "match" else "open")
         canceled = order.left if kind == "canceled" else ZERO
         return {"symbol": order.symbol, "orderType": order.type.lower(), "side": order.side.lower(), "canceledSize": say_short(canceled),
-                "orderId": str(order.id), "liquidity": "maker" if fill and fill.maker else "taker", "marginMode": self._mode(account, order.symbol),
+                "orderId": str(order.id), "liquidity": "maker" if fill and fill.maker else "taker",
+                "marginMode": self._mode(account, order.symbol),
                 "type": kind, "orderTime": ns(order.created_ms), "size": say_short(order.quantity), "filledSize": say_short(order.filled),
                 "price": say_short(order.price) if order.price else "", **match, "remainSize": say_short(order.left - canceled),
                 "status": status, "ts": ns(order.updated_ms), "clientOid": order.client_id, "tradeType": _trade_type(order),
@@ -91,7 +92,8 @@ class KucoinWire:
         size = self.exchange.instruments[fill.symbol].contract_size
         return {"symbol": fill.symbol, "tradeId": str(fill.id), "orderId": str(fill.order_id), "side": fill.side.lower(),
                 "liquidity": "maker" if fill.maker else "taker", "forceTaker": False, "price": say_short(fill.price),
-                "size": number(fill.quantity), "value": mean(fill.quantity * fill.price * size), "openFeePay": say_short(fill.fee),
+                "size": number(fill.quantity), "value": mean(fill.quantity * fill.price * size),
+                "openFeePay": say_short(fill.fee),
                 "closeFeePay": "0", "stop": "", "feeRate": say(self.exchange.instruments[fill.symbol].taker_fee), "fixFee": "0",
                 "feeCurrency": fill.asset, "tradeTime": ns(fill.time_ms), "marginMode": "CROSS", "settleCurrency": fill.asset,
                 "displayType": "limit", "fee": say_short(fill.fee), "orderType": "market", "tradeType": "trade", "createdAt": fill.time_ms,
@@ -102,7 +104,8 @@ class KucoinWire:
         pnl, value = margin.unrealised(position, market), margin.notional(position, market)
         first, cost = margin.initial(account, position, market), self._cost(position)
         return {"markPrice": number(market.marks[position.symbol]), "markValue": float(value.copy_sign(position.amount)),
-                "maintMargin": float(margin.maintenance(position, market)), "realLeverage": float(margin.leverage(account, position.symbol)),
+                "maintMargin": float(margin.maintenance(position, market)),
+                "realLeverage": float(margin.leverage(account, position.symbol)),
                 "unrealisedPnl": float(pnl), "unrealisedRoePcnt": float(round(pnl / first, 4)) if first else 0.0,
                 "unrealisedPnlPcnt": float(round(pnl / abs(cost), 4)) if cost else 0.0, "delevPercentage": 0.52,
                 "currentTimestamp": self.exchange.clock.now_ms(), "settleCurrency": self.exchange.instruments[position.symbol].quote}
@@ -128,9 +131,11 @@ class KucoinWire:
             "posMaint": float(margin.maintenance(position, market)), "posCost": float(cost), "maintMarginReq": float(tier.rate),
             "bankruptPrice": float(round(liquidation, 4)), "realisedCost": float(position.spent), "posInit": float(first),
             "realisedPnl": float(-position.spent), "currentCost": float(cost), "openingTimestamp": position.updated_ms or None,
-            "currentQty": number(position.amount), "currentComm": float(max(position.spent, ZERO)), "realisedGrossCost": float(-position.realised),
+            "currentQty": number(position.amount), "currentComm": float(max(position.spent, ZERO)),
+            "realisedGrossCost": float(-position.realised),
             "realisedGrossPnl": float(position.realised), "isOpen": bool(position.amount), "posCross": 0.0, "posFunding": 0.0,
-            "riskLimitLevel": instrument.brackets.index(tier) + 1, "leverage": float(margin.leverage(account, position.symbol)),
+            "riskLimitLevel": instrument.brackets.index(tier) + 1,
+            "leverage": float(margin.leverage(account, position.symbol)),
             "marginMode": "ISOLATED" if position.isolated else "CROSS", "positionSide": position.side,
             **self._marked(account, position), **({"changeReason": reason} if reason else {})}
 

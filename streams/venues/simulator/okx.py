@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ PRIVATE = frozenset({"account", "positions", "balance_and_position", "orders", "
 BUSINESS = frozenset({"orders-algo", "algo-advance"})
 _IDLE_MS, _LOGIN_MS, _HOUR_MS, _REQUESTS_MAX = 30_000, 30_000, 3_600_000, 480
 _PER_CHANNEL_MAX, _CONNECTS_MAX = 30, 3
+_QUIET = re.compile(r'"updateInterval":\s*"?0"?[,}]')
 _BALANCE_WORDS = {"ORDER": "filled", "FUNDING_FEE": "funding_fee", "DEPOSIT": "transferred", "WITHDRAW": "transferred"}
 
 
@@ -57,8 +59,7 @@ class Okx(Venue):
         return self.rest.routes()
 
     def sockets(self) -> dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]:
-        return {"/ws/v5/private": lambda request: self._open(request, PRIVATE),
-                "/ws/v5/business": lambda request: self._open(request, BUSINESS)}
+        return {"/ws/v5/private": self._private, "/ws/v5/business": self._business}
 
     def authenticate(self, call: Call, level: str) -> Account:
         headers = call.request.headers
@@ -95,6 +96,12 @@ class Okx(Venue):
         return {"code": "0", "data": answer, "msg": ""}
 
     # Sockets.
+    async def _private(self, request: web.Request) -> web.StreamResponse:
+        return await self._open(request, PRIVATE)
+
+    async def _business(self, request: web.Request) -> web.StreamResponse:
+        return await self._open(request, BUSINESS)
+
     async def _open(self, request: web.Request, channels: frozenset[str]) -> web.StreamResponse:
         now = self.clock.now_ms()
         self._connects = [at for at in self._connects if at > now - 1_000] + [now]
@@ -231,7 +238,7 @@ class Okx(Venue):
             elif self.switches.repeat_ms and now - line.repeated_ms >= self.switches.repeat_ms:
                 line.repeated_ms = now
                 for word in list(line.connection.topics.values()):
-                    if word["channel"] in {"account", "positions"} and '"0"' not in str(word.get("extraParams", "")):
+                    if word["channel"] in {"account", "positions"} and not _QUIET.search(str(word.get("extraParams", ""))):
                         self._repeat(line.connection, word)
         self.clock.after(1_000, self._tend)
 

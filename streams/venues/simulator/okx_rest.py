@@ -17,7 +17,8 @@ from streams.venues.simulator.venue import Answer, Call, Route
 REFUSALS = {
     "symbol": ("51001", "Instrument ID doesn't exist."), "precision": ("51121", "Order quantity must be a multiple of the lot size."),
     "quantity": ("51020", "Your order should meet or exceed the minimum order amount."), "tick": ("51000", "Parameter px error"),
-    "position_side": ("51000", "Parameter posSide error"), "notional": ("51020", "Your order should meet or exceed the minimum order amount."),
+    "position_side": ("51000", "Parameter posSide error"),
+    "notional": ("51020", "Your order should meet or exceed the minimum order amount."),
     "reduce_only": ("51169", "Order failed because you don't have any positions in this direction to reduce or close."),
     "margin": ("51008", "Order failed. Insufficient USDT margin in account"),
     "unknown_order": ("51400", "Cancellation failed as the order has been filled, canceled or does not exist."),
@@ -49,7 +50,8 @@ class OkxRest:
             "trade/fills": self.fills, "trade/fills-history": self.fills, "trade/orders-algo-pending": self.open_algos,
             "asset/currencies": lambda _: [], "account/instruments": self.instruments}
         writes: dict[str, Callable[[Call], object]] = {
-            "trade/order": self.each(self._place), "trade/batch-orders": self.each(self._place), "trade/cancel-order": self.each(self._cancel),
+            "trade/order": self.each(self._place), "trade/batch-orders": self.each(self._place),
+            "trade/cancel-order": self.each(self._cancel),
             "trade/cancel-batch-orders": self.each(self._cancel), "trade/amend-order": self.each(self._amend),
             "trade/order-algo": self.each(self._watch), "trade/cancel-algos": self.each(self._cancel_algo),
             "account/set-leverage": self.set_leverage, "account/set-position-mode": self.set_mode}
@@ -83,7 +85,8 @@ class OkxRest:
             bid, ask = self.exchange.quote(one.symbol)
             last = say(self.exchange.marks[one.symbol])
             rows.append({"instType": "SWAP", "instId": one.symbol, "last": last, "lastSz": "1", "askPx": say(ask), "askSz": "10",
-                         "bidPx": say(bid), "bidSz": "10", "open24h": last, "high24h": last, "low24h": last, "volCcy24h": "1", "vol24h": "1",
+                         "bidPx": say(bid), "bidSz": "10", "open24h": last, "high24h": last, "low24h": last, "volCcy24h": "1",
+                         "vol24h": "1",
                          "ts": now, "sodUtc0": last, "sodUtc8": last})
         return rows
 

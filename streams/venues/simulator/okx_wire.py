@@ -43,7 +43,8 @@ class OkxWire:
         category = ("full_liquidation" if order.client_id.startswith("autoclose-") else
                     "adl" if order.client_id.startswith("adl_autoclose") else "normal")
         return {
-            **_ORDER_EMPTY, "accFillSz": say_short(order.filled), "attachAlgoOrds": [], "avgPx": mean(order.average) if order.filled else "",
+            **_ORDER_EMPTY, "accFillSz": say_short(order.filled), "attachAlgoOrds": [],
+            "avgPx": mean(order.average) if order.filled else "",
             "cTime": str(order.created_ms), "cancelSource": {books.CANCELED: "1", books.EXPIRED: "14"}.get(order.status, ""),
             "category": category, "clOrdId": order.client_id, "code": "0", "execType": _taken(fill), "fee": say_short(-fees),
             "feeCcy": instrument.quote, "fillFee": say_short(-fill.fee) if fill else "0", "fillFeeCcy": instrument.quote if fill else "",
@@ -65,7 +66,8 @@ class OkxWire:
         order = algo.order
         price = say_short(order.price) if order.price else "-1"
         return {
-            "actualPx": mean(algo.average) if algo.filled else "", "actualSide": "", "actualSz": say_short(algo.filled), "algoClOrdId": order.client_id,
+            "actualPx": mean(algo.average) if algo.filled else "", "actualSide": "",
+            "actualSz": say_short(algo.filled), "algoClOrdId": order.client_id,
             "algoId": str(algo.id), "attachAlgoOrds": [], "amendResult": "", "cTime": str(algo.created_ms), "uTime": str(algo.updated_ms),
             "ccy": "", "clOrdId": "", "closeFraction": "1" if order.close_position else "", "failCode": "51008" if algo.reason else "",
             "instId": order.symbol, "instType": "SWAP", "last": say(self.exchange.marks[order.symbol]),
@@ -88,17 +90,20 @@ class OkxWire:
         amount = position.amount if position.side == BOTH else abs(position.amount)
         mark, share = say(market.marks[position.symbol]), mean(pnl / first) if first else "0"
         return {
-            **_POSITION_EMPTY, "adl": "1", "availPos": say_short(amount) if position.side != BOTH else "", "avgPx": say_short(position.entry),
+            **_POSITION_EMPTY, "adl": "1", "availPos": say_short(amount) if position.side != BOTH else "",
+            "avgPx": say_short(position.entry),
             "cTime": str(account.opened_ms), "ccy": instrument.quote, "imr": "" if position.isolated else mean(first),
             "instId": position.symbol, "instType": "SWAP", "interest": "", "idxPx": mark, "last": mark,
             "lever": str(margin.leverage(account, position.symbol)),
             "liqPx": say_short(liquidation.quantize(Decimal("0.0001"))) if liquidation else "", "markPx": mark,
-            "margin": say_short(position.isolated_wallet) if position.isolated else "", "mgnMode": "isolated" if position.isolated else "cross",
+            "margin": say_short(position.isolated_wallet) if position.isolated else "",
+            "mgnMode": "isolated" if position.isolated else "cross",
             "mgnRatio": mean(equity / need) if need else "", "mmr": mean(need), "notionalUsd": mean(value), "pTime": str(now_ms),
             "pos": say_short(amount), "posId": position_id(account, position), "posSide": LEGS[position.side],
             "nonSettleAvgPx": "", "settledPnl": "", "tradeId": str(account.fills[-1].id) if account.fills else "",
             "uTime": str(position.updated_ms), "upl": mean(pnl), "uplLastPx": mean(pnl), "uplRatio": share, "uplRatioLastPx": share,
-            "realizedPnl": say_short(-position.spent), "pnl": say_short(position.realised), "fee": "0", "fundingFee": "0", "liqPenalty": "0",
+            "realizedPnl": say_short(-position.spent), "pnl": say_short(position.realised), "fee": "0", "fundingFee": "0",
+            "liqPenalty": "0",
             "closeOrderAlgo": [], "hedgedPos": ""}
 
     def balance(self, account: Account) -> Json:
@@ -107,7 +112,8 @@ class OkxWire:
         equity = sum((one.wallet + one.unrealised for one in pools.values()), ZERO)
         need = sum((one.maintenance for one in pools.values()), ZERO)
         details: list[Json] = [{
-            **_BALANCE_ZERO, "availBal": mean(one.available), "availEq": mean(one.available), "cashBal": say_short(one.wallet), "ccy": asset,
+            **_BALANCE_ZERO, "availBal": mean(one.available), "availEq": mean(one.available), "cashBal": say_short(one.wallet),
+            "ccy": asset,
             "coinUsdPrice": "1", "disEq": mean(one.wallet + one.unrealised), "eq": mean(one.wallet + one.unrealised),
             "eqUsd": mean(one.wallet + one.unrealised), "frozenBal": mean(one.position_margin + one.order_margin), "imr": "", "mmr": "",
             "mgnRatio": "", "notionalLever": "", "ordFrozen": mean(one.order_margin), "spotInUseAmt": "", "clSpotInUseAmt": "",

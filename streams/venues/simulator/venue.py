@@ -38,7 +38,7 @@ class Switches:
     weight_max: int = 2_400  # Binance, a minute and address
     repeat_ms: int = 5_000  # OKX repeats account and positions that often
     ping_ms: int = 18_000  # KuCoin's pingInterval
-    extra: dict[str, str] = field(default_factory=dict)
+    double_filled: bool = False  # Bybit tells Filled twice, as in a race with a cancel
 
 
 class Answer(Exception):
