@@ -1,5 +1,6 @@
 """Frames and answers that nobody on this project wrote, read beside the checkout; how their facts look in our messages."""
 
+import copy
 import json
 from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
@@ -46,6 +47,20 @@ def raw(value: object) -> bytes:
 
 def events(venue: str, frame: Payload, receipt: Receipt = RECEIPT) -> tuple[Event, ...]:
     return normalise(venue, raw(frame), receipt).events
+
+
+def changed(frame: Payload, path: str, value: object) -> Payload:
+    """The frame with one place changed; `...` as the value takes it away."""
+    found: Any = copy.deepcopy(frame)
+    *way, last = path.split(".")
+    holder = found
+    for name in way:
+        holder = holder[int(name)] if isinstance(holder, list) else holder[name]
+    if value is ...:
+        del holder[last]
+    else:
+        holder[int(last) if isinstance(holder, list) else last] = value
+    return dict(found)
 
 
 def said(event: Event) -> Payload:
