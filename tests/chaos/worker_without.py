@@ -1,17 +1,20 @@
 """A worker without one of the engine's guards, named by the first argument: fences, claim or outbox. `slow` has them all."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import streams.app
+from streams.config import PREFIX
 from streams.engine import ownership
 from streams.engine.ledger import Ledger, Plan, Step
 from streams.engine.rows import STRAY, Codec, Partition, Row
 from streams.engine.transport import Bundle
 from streams.engine.writer import GroupWriter, Records
 
+COMMITS_S = "10"  # without fences: a death finds facts that were folded and not committed, which is then no matter of luck either
 OUTPUTS_S = 0.2  # outputs leave so long after their rows: a death between the two is then no matter of luck
 
 
@@ -90,6 +93,8 @@ def _only_stale(ledger: Ledger, number: int, part: Partition, outputs: dict[tupl
 def main() -> None:
     """Takes the guard away, then works."""
     which = sys.argv[1]
+    if which == "fences":
+        os.environ[f"{PREFIX}COMMIT_INTERVAL_S"] = COMMITS_S
     streams.app.Ledger = {"fences": Unfenced, "claim": Unclaimed, "outbox": Unsent, "slow": Slowed}[which]  # type: ignore[attr-defined]
     if which == "claim":
         ownership.Partition = AnyOwner  # type: ignore[attr-defined]
