@@ -79,7 +79,7 @@ fuzz: $(READY) ## 100,000 malformed market hashes and channel messages, and muta
 	@$(BIN)/python -m tests.venues.fuzz --seed $(SEED) --frames $(COUNT)
 
 proto: $(READY) ## generate schemas/*_pb2.py
-	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. schemas/user_data.proto schemas/engine.proto
+	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. schemas/user_data.proto schemas/engine.proto schemas/user_service.proto
 
 lock: ## resolve requirements.lock anew (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \

@@ -1,4 +1,4 @@
-"""House positions read for people's figures: what each is worth by one price and one rate, and the margin it takes. No verdict rests on it."""
+"""House positions read for people's figures: what each is worth by one price and rate, the margin it takes; no verdict rests on it."""
 
 from __future__ import annotations
 
@@ -51,25 +51,25 @@ class Holding(NamedTuple):
     digits: int
 
 
+_NEVER = Ticket("", MARK, float("nan"), 0.0, Rate(), 0.0, Rate())  # never priced: the fallback speaks
+
+
 def holding_of(user: User, rules: Rules, now_ms: int) -> Holding | None:
-    """The user's house account, None without one. A position that no line fits makes the whole one stand as last judged."""
+    """The user's house account, None without one. Where no line fits a position, it stands as last judged."""
     account = user.accounts.get(HOUSE)
     if account is None:
         return None
     group = rules.group(user.profile.group, now_ms)
     held = [position for position in account.positions.values() if position.quantity]
-    figures, digits = account.margin.figures, 8 if account.currency in _COINS else 2
-    still = sum((balance.wallet_balance for asset, balance in account.balances.items() if asset == account.currency), ZERO)
-    still += sum((position.swap + position.commission for position in held), ZERO)
+    figures = account.margin.figures
+    own = account.balances.get(account.currency)
+    still = (own.wallet_balance if own else ZERO) + sum((position.swap + position.commission for position in held), ZERO)
     known = (float(figures.equity), float(figures.initial_margin), float(figures.unrealised_pnl)) if figures else None
     lever = user.profile.leverage or group.leverage or FALLBACK_LEVERAGE
-    tickets = [_ticket(account, position, rules.instrument(position.instrument, now_ms), (rules, lever)) for position in held]
-    by_line = account.model == "mt5" and not _hedged(held) and all(ticket is not None and ticket.margin >= 0 for ticket in tickets)
-    fixed = None if by_line else float(figures.initial_margin) if figures else 0.0
-    whole = tuple(ticket for ticket in tickets if ticket is not None)
-    if len(whole) < len(held):
-        whole = (Ticket("", MARK, float("nan"), 0.0, Rate(), 0.0, Rate()),)  # never priced: the fallback speaks
-    return Holding(whole, float(still), fixed, known, float(group.fallback_ratio or 0), digits)
+    tickets = tuple(_ticket(account, position, rules.instrument(position.instrument, now_ms), (rules, lever)) for position in held)
+    by_line = account.model == "mt5" and not _hedged(held) and min((ticket.margin for ticket in tickets), default=0.0) >= 0
+    fixed = None if by_line else known[1] if known else 0.0
+    return Holding(tickets, float(still), fixed, known, float(group.fallback_ratio or 0), 8 if account.currency in _COINS else 2)
 
 
 def _hedged(held: list[Position]) -> bool:
@@ -77,14 +77,12 @@ def _hedged(held: list[Position]) -> bool:
     return len(sides) > len({name for name, _ in sides})
 
 
-def _ticket(account: Account, position: Position, rule: Instrument | None, beside: tuple[Rules, Decimal]) -> Ticket | None:
-    if rule is None:
-        return None
+def _ticket(account: Account, position: Position, rule: Instrument | None, beside: tuple[Rules, Decimal]) -> Ticket:
     rules, leverage = beside
     signed = signed_quantity(position)
-    rate = _rate(rule.quote, account.currency, rules)
-    if rate is None:
-        return None
+    rate = _rate(rule.quote, account.currency, rules) if rule else None
+    if rule is None or rate is None:
+        return _NEVER
     field = MARK if account.model != "mt5" else BID if signed > 0 else ASK
     size, cost = float(signed * rule.contract_size), float(signed_cost(position) * rule.contract_size)
     lever = position.leverage or account.leverages.get(position.instrument) or leverage

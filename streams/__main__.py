@@ -16,6 +16,7 @@ from streams.config import BadSetting, Config, load
 from streams.replay.options import describe as describe_recordings
 from streams.rules.options import describe as describe_rules
 from streams.stack.process import StackError
+from streams.stack.services import describe as describe_services
 from streams.venues.account_options import describe_accounts, describe_keys
 from streams.venues.options import describe as describe_decode
 from streams.venues.simulator.options import describe as describe_simulator
@@ -227,13 +228,13 @@ def parser() -> argparse.ArgumentParser:
     up = add("up", _up, "start the local stack and the engine's processes in the background")
     up.add_argument("--no-generator", action="store_true", help="nothing moves until injected")
     up.add_argument("--bare", action="store_true", help="only Kafka, Redis, Postgres, topics and schema")
-    down = add("down", _down, "stop what 'up' started; its data stays")
-    down.add_argument("--forget", action="store_true", help="remove the data, too")
+    add("down", _down, "stop what 'up' started; its data stays").add_argument("--forget", action="store_true", help="remove the data, too")
     add("status", _status, "what runs and where; exit 1 where a process died")
     add("run", _run, "the stack, a board and a self-check in the foreground until Ctrl-C or RUN_SECONDS")
     add("worker", _worker, "one engine worker")
     add("bridge", _bridge, "one mirror, or the relay of admin facts").add_argument("mirror", choices=("postgres", "redis", "relay"))
     add("admin", _admin, "the admin API")
+    describe_services(add)
     add("ingest", _ingestion, "reads the accounts of users at their venues into the fact topics")
     describe_accounts(add("accounts", _ingestion, "exchange accounts that are read: list, add, remove"))
     describe_keys(add("keys", _ingestion, "the keys under which users' secrets are sealed"))
@@ -241,8 +242,7 @@ def parser() -> argparse.ArgumentParser:
     add("inject", _inject, 'JSON lines {"key", "value"} from stdin to a topic').add_argument("topic")
     add("doctor", _doctor, "stack, topics, partitions, versions, lag; one line a check, exit 1 where one fails")
     add("migrate", _migrate, "copy the rows into the generation that is set, after a topic was recreated")
-    evaluate = add("evaluate", _evaluate, "one account as JSON from stdin, its margin as JSON")
-    evaluate.add_argument("--lines", action="store_true", help="JSON lines in and out")
+    add("evaluate", _evaluate, "one account as JSON from stdin, its margin as JSON").add_argument("--lines", action="store_true")
     describe_decode(add("decode", _decode, "one raw private frame of a venue from stdin, its events as JSON"))
     describe_rules(add("rules", _rules, "rules as data: list, show, apply a file (shown first, refused where it liquidates), publish"))
     stress = add("stress", _stress, "price shocks over accounts as JSON lines (evaluate's) from stdin, or over the live book")

@@ -87,28 +87,31 @@ class Portfolios(Service):
             await asyncio.sleep(max(0.0, interval - (time.perf_counter() - began)))
 
     async def _lay(self) -> None:
-        """Brings the arrays up to rows and rules, in slices; what came first is read first."""
-        prices = self._room.prices
+        """Brings the arrays up to rows and rules, in slices."""
+        accounts, prices = self._room.accounts, self._room.prices
         if self._rules is not prices.rules:
-            self._rules, self._owned = prices.rules, sorted({*self._owned, *self._room.accounts.owned()})
-        while self._owned and not self._room.accounts.frozen:
-            number = self._owned.pop(0)
-            for at, key in enumerate(self._room.accounts.keys_of(number)):
-                row = self._room.accounts.state_of(key, number)
-                if row is not None:
-                    self._changed.setdefault(row.user_id, row)
-                if at % _LAID_AT_ONCE == 0:
-                    await asyncio.sleep(0)
+            self._rules, self._owned = prices.rules, sorted({*self._owned, *accounts.owned()})
+        while self._owned and not accounts.frozen:
+            await self._refill(self._owned.pop(0))
         taken, self._changed = self._changed, {}
         until = time.perf_counter() + _LAY_S
         for user, row in taken.items():
-            if self._room.accounts.state_of(user.encode(), self._partition(user)) is not None:
+            if self._partition(user) in accounts.parts:
                 self.portfolio.put(user, holding_of(row, prices.rules, prices.now_ms()), prices.now_ms())
             if time.perf_counter() > until:
                 await asyncio.sleep(0)
                 until = time.perf_counter() + _LAY_S
         if taken:
             self.portfolio.reprice(prices.book.marks)
+
+    async def _refill(self, partition: int) -> None:
+        """All rows of a partition, where none newer waits."""
+        for at, key in enumerate(self._room.accounts.keys_of(partition)):
+            row = self._room.accounts.state_of(key, partition)
+            if row is not None:
+                self._changed.setdefault(row.user_id, row)
+            if at % _LAID_AT_ONCE == 0:
+                await asyncio.sleep(0)
 
     async def _pass(self, began: float) -> None:
         prices = self._room.prices

@@ -83,8 +83,9 @@ class View:
         kinds: Counter[str] = Counter(user_parts(user)[0] for user in {user for user, _ in self.checks.rungs})
         prices = self.checks.room.prices
         ticks = {"read": prices.ticks, **prices.skipped, **{f"refused_{reason}": count for reason, count in prices.refused.items()}}
-        return {"users": dict(kinds), "dirty_users": self.portfolios.dirty_by_type(), "portfolio": self.portfolios.figures(), "ticks": ticks,
-                "symbols": {"processed": self.portfolios.symbols_processed}, "uptime": {"seconds": int(time.monotonic() - self._began_s)}}
+        return {"users": dict(kinds), "dirty_users": self.portfolios.dirty_by_type(), "portfolio": self.portfolios.figures(),
+                "ticks": ticks, "symbols": {"processed": self.portfolios.symbols_processed},
+                "uptime": {"seconds": int(time.monotonic() - self._began_s)}}
 
     def dirty(self, user_type: str, limit: int) -> list[str]:
         """The first `limit` owned users of a type whose portfolio figures wait to be told."""

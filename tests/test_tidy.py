@@ -175,7 +175,7 @@ def test_the_example_environment_has_settings_only() -> None:
 def test_generated_code_is_fresh(tmp_path: Path) -> None:
     from grpc_tools import protoc
 
-    protos = ["schemas/user_data.proto", "schemas/engine.proto"]
+    protos = ["schemas/user_data.proto", "schemas/engine.proto", "schemas/user_service.proto"]
     grpc_include = str(Path(inspect.getfile(protoc)).parent / "_proto")
     words = ["protoc", f"-I{ROOT}", f"-I{grpc_include}", f"--python_out={tmp_path}", f"--pyi_out={tmp_path}"]
     assert protoc.main([*words, *(str(ROOT / one) for one in protos)]) == 0

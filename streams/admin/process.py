@@ -14,6 +14,7 @@ from streams.admin.alerts import Alerts, Hook
 from streams.admin.app import admin
 from streams.admin.desk import Desk
 from streams.admin.engine import Workers
+from streams.admin.redis_health import RedisHealth
 from streams.admin.rules import RulesPage
 from streams.admin.store import AWAY, Store
 from streams.bridges.consume import persist
@@ -27,7 +28,8 @@ from streams.web.inspection import Refused
 
 log = logging.getLogger(__name__)
 _LOOK_S = 2.0
-_TIDY_S, _AUDIT_S, _ALERTS_S, _SAY_S = 600.0, 60.0, 1.0, 15.0
+_TIDY_S, _AUDIT_S, _ALERTS_S, _SAY_S = 600.0, 300.0, 1.0, 15.0
+_PATIENCE_S = 600  # of a statement that reads the whole ledger
 _LINES_MAX = 20
 _WAITING = """SELECT jsonb_build_array(count(*), coalesce(extract(epoch FROM now() - min(created_at)), 0))
     FROM outbox WHERE published_at IS NULL"""
@@ -98,9 +100,10 @@ async def _run(config: Config) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     store = Store(config.postgres_dsn)
     workers = Workers(config.worker_urls.split(","), config.api_token)
-    watch = Watch(store)
+    slow = Store(config.postgres_dsn, _PATIENCE_S)
+    watch, keeper = Watch(store), Watch(slow)
     desk = Desk(store, workers, config.default_user_type, partial(_vault, config))
-    app = admin(desk, watch.ready, config.api_token, RulesPage(config).routes())
+    app = admin(desk, watch.ready, config.api_token, RulesPage(config).routes() + RedisHealth(config).routes())
     runner = await serve(app, config.admin_host, config.admin_port)
     log.info("admin API at %s", runner.url)
 
@@ -109,10 +112,11 @@ async def _run(config: Config) -> None:
 
     try:
         if await persist(prepare, AWAY, stop):
-            await asyncio.gather(_every(_LOOK_S, watch.look, stop), _every(_TIDY_S, watch.tidy, stop), _every(_AUDIT_S, watch.audit, stop),
-                                 _every(_SAY_S, watch.say, stop), _alert(config, store, stop))
+            await asyncio.gather(_every(_LOOK_S, watch.look, stop), _every(_TIDY_S, keeper.tidy, stop),
+                                 _every(_AUDIT_S, keeper.audit, stop), _every(_SAY_S, watch.say, stop), _alert(config, store, stop))
     finally:
         await runner.stop()
+        await slow.close()
 
 
 def _vault(config: Config) -> Vault:

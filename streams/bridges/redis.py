@@ -27,6 +27,7 @@ _BALANCE_S = 3_600
 _SOURCE = topics.ACCOUNT_STATES
 _MISFIT = (BadNumber, OverflowError, identities.BadKey)
 _EACH = 3  # scripts a user
+_LATELY_S = 2.0
 
 
 class Bridge:
@@ -38,6 +39,12 @@ class Bridge:
     def __init__(self, store: Store, config: Config, *, quiet: bool = False) -> None:
         self.store, self._config, self._quiet = store, config, quiet
         self.shared = Shared(store, config.default_user_type)
+        self._written_s, self._hop_s = 0.0, 0.0
+
+    @property
+    def behind_s(self) -> float:
+        """How old states are when they are written; 0 where none came lately."""
+        return self._hop_s if time.monotonic() - self._written_s < _LATELY_S else 0.0
 
     async def write(self, batch: Batch) -> list[LeftOut]:
         """The newest state of every user in `batch`, but what it answers; raises one of `AWAY`: the batch may simply be written again."""
@@ -53,7 +60,7 @@ class Bridge:
         await follow(self.store, passed)
         await self._tell(passed)
         metrics.REFUSED.labels(NAME).inc(len(caches) - len(passed))
-        _observe(written)
+        self._written_s, self._hop_s = time.monotonic(), _observe(written)
         return left_out
 
     def _commands(self, cache: Cache) -> list[Command]:
@@ -78,11 +85,15 @@ class Bridge:
         await self.store.run([("PUBLISH", channel, orjson.dumps(message)) for channel, message in said])
 
 
-def _observe(written: Sequence[tuple[Record, UserState]]) -> None:
-    now = time.time()
+def _observe(written: Sequence[tuple[Record, UserState]]) -> float:
+    """The longest way, s."""
+    now, longest = time.time(), 0.0
     for record, state in written:
+        hop = max(0.0, now - record.timestamp / 1000)
+        longest = max(longest, hop)
         metrics.LATENCY.labels(NAME).observe(max(0.0, now - state.updated_ms / 1000))
-        metrics.HOP.labels(NAME).observe(max(0.0, now - record.timestamp / 1000))
+        metrics.HOP.labels(NAME).observe(hop)
+    return longest
 
 
 def _text(value: object) -> str:

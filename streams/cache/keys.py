@@ -10,6 +10,7 @@ MARGIN_UPDATES = "MARGIN_UPDATES"
 MARGIN_UPDATES_STREAM = "MARGIN_UPDATES:stream"
 MARGIN_UPDATES_LEASE = "MARGIN_UPDATES:lease"
 MARKET_PRICE_UPDATES = "market_price_updates"
+MIRROR_ALIVE = "marginstream:mirror"  # text, some seconds long: the mirror keeps up
 USER_WALLETS = "user_wallets"
 USER_METADATA = "user_metadata"
 CONFIG_PATTERN = "user:{*}:config"

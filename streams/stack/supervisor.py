@@ -168,6 +168,7 @@ def _prepare(config: Config, say: Say) -> None:
 
 def _start_processes(config: Config, state: State, generator: bool, say: Say) -> None:
     from streams.stack.admin import start_admin
+    from streams.stack.user_service import start_user_service
 
     state.addresses |= {PREFIX + "DATA_DIR": str(folder(config))}
     # Stacks that start at once on a machine choose their workers' ports one after the other: a chosen port is free until it is bound.
@@ -178,13 +179,15 @@ def _start_processes(config: Config, state: State, generator: bool, say: Say) ->
             _save(config, state)
         for part in state.parts:
             _wait_ready(config, state, part)
-    urls = ",".join(f"http://127.0.0.1:{part.port}" for part in state.parts if part.port)
-    state.addresses |= {PREFIX + "WORKER_URLS": urls}
-    state.addresses |= {PREFIX + "API_URL": start_admin(config, state)}
+        urls = ",".join(f"http://127.0.0.1:{part.port}" for part in state.parts if part.port)
+        state.addresses |= {PREFIX + "WORKER_URLS": urls}
+        state.addresses |= {PREFIX + "API_URL": start_admin(config, state)}
+        state.addresses |= {PREFIX + "GRPC_ADDRESS": start_user_service(config, state)}
     launch(config, state, Part(KEEPER, [sys.executable, "-m", "streams.stack.keeper"]))
     if generator:
         launch(config, state, Part("generator", streams_words("generator")))
-    say(f"{'workers':<16} {urls}\n{'admin':<16} {state.addresses[PREFIX + 'API_URL']}")
+    for name, address in (("workers", urls), ("admin", "API_URL"), ("grpc", "GRPC_ADDRESS")):
+        say(f"{name:<16} {state.addresses.get(PREFIX + address, address)}")
 
 
 def streams_words(*words: str) -> list[str]:

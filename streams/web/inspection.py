@@ -97,7 +97,7 @@ class Inspection:
 
 
 async def ask_peers(view: WorkerView, peers: Peers, request: web.Request, *path: str, **query: str) -> list[Answer]:
-    """The same page of all other workers; nobody is asked by who was asked. A list or sum without one worker's part would be a wrong one."""
+    """The same page of all other workers; nobody asks who was asked. Without one worker's part a list or sum would be wrong."""
     if HOP in request.headers:
         return []
     found = await peers.ask_all(view.peers(), *path, **query)

@@ -71,7 +71,8 @@ def test_figures_are_those_of_the_law(seed: int) -> None:
         for said, exact in ((equity, found.equity), (margin, found.initial_margin), (equity - found.wallet_balance, found.equity
                                                                                     - found.wallet_balance)):
             assert abs(said - exact) <= D("0.0051"), user.user_id
-        assert abs(pnl - (found.equity - sum((p.swap for p in account.positions.values()), account.balances["USD"].wallet_balance))) < D("0.01")
+        still = sum((held.swap for held in account.positions.values()), account.balances["USD"].wallet_balance)
+        assert abs(pnl - (found.equity - still)) < D("0.01")
 
 
 def test_a_hedge_keeps_its_margin_as_last_judged() -> None:
@@ -138,13 +139,15 @@ def test_a_short_budget_goes_to_who_is_nearest_and_to_who_waits_longest() -> Non
 
 
 def test_without_a_price_the_last_figures_or_the_ratio_of_the_group_stand_in_and_say_so() -> None:
-    ruled = rules_with(many_rules(), pb.RiskRule(rule_id="group:standard", group=pb.RiskRule.Group(group="standard", fallback_ratio="0.25")), 9)
+    group = pb.RiskRule.Group(group="standard", fallback_ratio="0.25")
+    ruled = rules_with(many_rules(), pb.RiskRule(rule_id="group:standard", group=group), 9)
     judged = fx_user("1000", position(EUR, "1", "1.08"))
     account = judged.accounts["house"]
     figures = Figures(equity=D("990"), initial_margin=D("50"), unrealised_pnl=D("-10"))
     known = replace(judged, user_id="live:5", accounts={"house": replace(account, margin=replace(account.margin, figures=figures))})
     portfolio = laid([judged, known], world(with_rules=ruled))
-    assert shown(portfolio.tell(9, NOW)) == {"live:1": (D("1000"), D("250"), D(0), BY_RATIO), "live:5": (D("990"), D("50"), D("-10"), BY_FIGURES)}
+    assert shown(portfolio.tell(9, NOW)) == {"live:1": (D("1000"), D("250"), D(0), BY_RATIO),
+                                               "live:5": (D("990"), D("50"), D("-10"), BY_FIGURES)}
     portfolio.moved([EUR])
     portfolio.symbols({EUR: MARKS[0]}, NOW)
     assert {row[3] for row in shown(portfolio.tell(9, NOW)).values()} == {0}

@@ -7,9 +7,10 @@ from streams.web.view import Figures
 from tests.web.asking import get, serving
 from tests.web.views import FakeView
 
-ONE: Figures = {"portfolio": {"symbols_processed": 150, "users_affected_total": 9, "pass_us_max": 700, "uptime_seconds": 50, "is_running": 1,
-                              "errors": 1}, "dirty_users": {"live": 3}}
-OTHER: Figures = {"portfolio": {"symbols_processed": 50, "users_affected_total": 1, "pass_us_max": 900, "uptime_seconds": 7, "is_running": 1},
+ONE: Figures = {"portfolio": {"symbols_processed": 150, "users_affected_total": 9, "pass_us_max": 700, "uptime_seconds": 50,
+                              "is_running": 1, "errors": 1}, "dirty_users": {"live": 3}}
+OTHER: Figures = {"portfolio": {"symbols_processed": 50, "users_affected_total": 1, "pass_us_max": 900, "uptime_seconds": 7,
+                                "is_running": 1},
                   "dirty_users": {"live": 1, "demo": 2, "vip": 1}}
 
 
