@@ -8,6 +8,7 @@ import random
 from collections import Counter
 from typing import NamedTuple
 
+from schemas.user_data_pb2 import UserDataOrderUpdateEvent
 from streams.venues.backoff import wait_ms
 from streams.venues.frames import Event, Receipt, Unreadable
 from streams.venues.links import Link
@@ -47,6 +48,10 @@ class Attempt:
         assert self.link is not None
         assert self.reading is not None
         return self.link, self.reading
+
+
+def _is_lite(event: Event) -> bool:
+    return isinstance(event.message, UserDataOrderUpdateEvent) and event.message.fill.lite
 
 
 class Attempts:
@@ -95,6 +100,8 @@ class Attempts:
         if events:
             self.memory.note(events)
             self._said.append(Publish(events, received_ms or self.now_ms))
+        if self.venue.complete is not None and ("complete", 0) not in self._timers and any(map(_is_lite, events)):
+            self._timers["complete", 0] = self.now_ms + self.policy.rest_lag_ms
 
     def _begin(self) -> None:
         """A new link, unless one is on its way: further causes coalesce."""

@@ -1,8 +1,10 @@
 """What a live link needs to stay one: its key renewed, its silence looked into, doubts followed up."""
 
 from streams.venues.attempts import Attempts
+from streams.venues.decode import snapshot
+from streams.venues.frames import Asked
 from streams.venues.secret import Secret
-from streams.venues.venue import Reason
+from streams.venues.venue import Reason, Request
 from streams.venues.words import Report, Save
 
 
@@ -40,6 +42,18 @@ class Keeping(Attempts):
             self._begin()
         else:
             self._timers["renew", 0] = self.now_ms + self.policy.renew_again_ms[self._renewals_failed - 1]
+
+    def _complete(self) -> None:
+        """Asks for the fees of fills that the stream told without."""
+        if self.live is not None and self.venue.complete is not None:  # else the next link's reading covers them
+            self._ask("complete", self.venue.complete(self.now_ms - self.policy.gap_margin_ms))
+
+    def _completed(self, request: Request, body: bytes) -> None:
+        if self.live is not None:
+            receipt = self.live.receipt(self.owner, self.now_ms * 1_000_000)
+            self._publish(snapshot(self.venue.name, {request.part: body}, receipt, Asked(self.now_ms, "")))
+            if further := self.venue.next_page(request, body):
+                self._ask("complete", further)
 
     def _watch(self) -> None:
         self._timers["watch", 0] = self.now_ms + self.policy.silent_ms

@@ -2,11 +2,15 @@
 
 from collections.abc import Callable, Mapping
 
-from streams.venues import binance
+from streams.venues import binance, bybit, kucoin, okx
 from streams.venues.venue import Hosts, Venue
 
-_MAKERS: Mapping[str, Callable[[Hosts], Venue]] = {"binance_usdm": binance.venue}
-_HOSTS: Mapping[tuple[str, str], Hosts] = {("binance_usdm", "mainnet"): binance.MAINNET, ("binance_usdm", "demo"): binance.DEMO}
+_MAKERS: Mapping[str, Callable[[Hosts], Venue]] = {
+    "binance_usdm": binance.venue, "bybit_v5": bybit.venue, "okx_v5": okx.venue, "kucoin_futures": kucoin.venue}
+_HOSTS: Mapping[tuple[str, str], Hosts] = {
+    ("binance_usdm", "mainnet"): binance.MAINNET, ("binance_usdm", "demo"): binance.DEMO, ("bybit_v5", "mainnet"): bybit.MAINNET,
+    ("bybit_v5", "demo"): bybit.DEMO, ("okx_v5", "mainnet"): okx.MAINNET, ("okx_v5", "demo"): okx.DEMO,
+    ("kucoin_futures", "mainnet"): kucoin.MAINNET}
 
 
 def read_hosts(text: str) -> dict[str, Hosts]:

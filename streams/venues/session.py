@@ -50,7 +50,8 @@ class Session(Keeping):
         self._on_timer: dict[str, Callable[[int], None]] = {
             "begin": lambda _: self._begin(), "deadline": lambda _: self._fail(f"expected to be live by now, was {self.state}"),
             "read": lambda _: self._read(), "again": self._again, "renew": lambda _: self._renew(), "rotate": lambda _: self._begin(),
-            "watch": lambda _: self._watch(), "steady": lambda _: self._steady(), "ping": self._ping, "quiet": self._quiet,
+            "watch": lambda _: self._watch(), "complete": lambda _: self._complete(),
+            "steady": lambda _: self._steady(), "ping": self._ping, "quiet": self._quiet,
         }
         self._on: dict[type[object], Callable[..., None]] = {
             Started: lambda _: self._begin(), Stopped: lambda _: self._rest(State.STOPPED), Ticked: lambda _: None,
@@ -192,6 +193,8 @@ class Session(Keeping):
                 self._take(request, happened.body)
             elif purpose == "renew":
                 self._renewed(self.venue.renewed(happened.body))
+            elif purpose == "complete":
+                self._completed(request, happened.body)
             elif purpose == "watch":
                 self._watched(self.venue.newest_ms(happened.body))
         except (ValueError, KeyError, TypeError, IndexError) as error:  # an answer that is none, with 200

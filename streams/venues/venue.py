@@ -131,6 +131,7 @@ class Venue(NamedTuple):
     renew_every_ms: int = 0
     key_life_ms: int = 0
     key_age_ms_max: int = 0  # not renewed for so long: it is believed gone
+    complete: Callable[[int], Request] | None = None  # fills since then, where the stream tells them without fee and profit
     login: Callable[[Credentials, int], str] | None = None
     ping: Callable[[int], str] | None = None
     ping_every_ms: int = 0

@@ -15,6 +15,7 @@ from streams.venues.rest import Egress, Rest
 from streams.venues.secret import Secret
 from streams.venues.session import Session
 from streams.venues.shell import Outside, Shell
+from streams.venues.simulator.bybit_wire import order_id
 from streams.venues.simulator.server import Simulator, State
 from streams.venues.venue import Credentials, Hosts, Venue
 from streams.venues.words import Report, Save, Started, Stopped
@@ -70,13 +71,14 @@ class Bench:
         account = found.user.accounts.get(self.account)
         if account is None:
             return ["nothing was told"]
-        pairs = {"balances": ({asset: one.wallet_balance for asset, one in account.balances.items() if one.wallet_balance},
-                              {asset: amount for asset, amount in truth.balances.items() if amount}),
-                 "positions": ({(one.instrument.partition(":")[2], one.side): one.quantity for one in account.positions.values()},
-                               _amounts(truth)),
-                 "orders": ({one.order_id for one in found.orders.orders.values()}, {str(one) for one in truth.orders | truth.algos}),
-                 "fills": (sorted((symbol, trade) for symbol, _, trade in found.fills),
-                           sorted((symbol, str(trade)) for symbol, trade in truth.fills))}
+        wallets = {asset: one.wallet_balance for asset, one in account.balances.items() if one.wallet_balance}
+        held = {(one.instrument.partition(":")[2], one.side): one.quantity for one in account.positions.values()}
+        fills = sorted((symbol, trade) for symbol, _, trade in found.fills)
+        uuids = self.session.venue.name == "bybit_v5"
+        said = [(symbol, order_id(-trade) if uuids else str(trade)) for symbol, trade in truth.fills]
+        orders = {order_id(one) if uuids else str(one) for one in truth.orders | truth.algos}
+        pairs = {"balances": (wallets, _wallets(truth)), "positions": (held, _amounts(truth)),
+                 "orders": ({one.order_id for one in found.orders.orders.values()}, orders), "fills": (fills, sorted(said))}
         return [f"{name}: expected {true}, was {told}" for name, (told, true) in pairs.items() if told != true]
 
     async def until(self, done: Callable[[], bool], what: str = "") -> None:
@@ -85,6 +87,10 @@ class Bench:
         while not done():
             assert time.monotonic() < end, f"{what}: was {self.session.state} after {WAIT_S} s, {self.reports[-5:]}, {self.differences()}"
             await asyncio.sleep(0.02)
+
+
+def _wallets(truth: State) -> dict[str, Decimal]:
+    return {asset: amount for asset, amount in truth.balances.items() if amount}
 
 
 def _amounts(truth: State) -> dict[tuple[str, str], Decimal]:

@@ -41,7 +41,7 @@ def _go_wrong(world: World, what: str) -> None:
         world.kill()
     elif what == "kafka":
         world.kafka_up = False
-        world.after(chance.randint(1_000, 120_000), world.kafka_back)
+        world.after(chance.randint(1_000, 120_000), lambda: setattr(world, "kafka_up", True))
     elif what == "closing":
         world.emit_control({"e": "serverShutdown", "E": world.now_ms})
     world.run({"wait": 120_000, "long wait": chance.randint(1_800_000, 30_000_000)}.get(what, chance.randint(0, 5_000)))

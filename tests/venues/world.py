@@ -262,9 +262,6 @@ class World:
             "auth": [Judged(Reason.AUTH, text="-2014")], "clock": [Judged(Reason.CLOCK, text="-1021")] * 2,
             "banned": [Judged(Reason.BANNED, 120_000, "418")] * 3, "limited": [Judged(Reason.LIMITED, 20_000, "429")] * 5}[how].copy()
 
-    def kafka_back(self) -> None:
-        self.kafka_up = True
-
     def emit_control(self, frame: Json) -> None:
         """A frame about the connection, to every socket."""
         for socket in list(self.sockets.values()):
