@@ -80,13 +80,6 @@ def _bridge(options: argparse.Namespace, config: Config) -> int:
     return 0
 
 
-def _admin(_: argparse.Namespace, config: Config) -> int:
-    from streams.admin.process import main as administer
-
-    administer(config)
-    return 0
-
-
 def _generator(_: argparse.Namespace, config: Config) -> int:
     from streams.stack.generator import main as generate
 
@@ -233,7 +226,6 @@ def parser() -> argparse.ArgumentParser:
     add("run", _run, "the stack, a board and a self-check in the foreground until Ctrl-C or RUN_SECONDS")
     add("worker", _worker, "one engine worker")
     add("bridge", _bridge, "one mirror, or the relay of admin facts").add_argument("mirror", choices=("postgres", "redis", "relay"))
-    add("admin", _admin, "the admin API")
     describe_services(add)
     add("ingest", _ingestion, "reads the accounts of users at their venues into the fact topics")
     describe_accounts(add("accounts", _ingestion, "exchange accounts that are read: list, add, remove"))

@@ -1,4 +1,4 @@
-"""Commands of the user service and of mirrors made anew; each imports what it needs when it runs."""
+"""Commands of the admin API, the user service and mirrors made anew; each imports what it needs when it runs."""
 
 import argparse
 from collections.abc import Callable
@@ -11,9 +11,17 @@ Run = Callable[[argparse.Namespace, Config], int]
 
 def describe(add: Callable[[str, Run, str], Any]) -> None:
     """Adds them to a parser."""
+    add("admin", _admin, "the admin API")
     add("grpc", _user_service, "the gRPC user service")
     rebuild = add("rebuild", _rebuild, "a mirror made anew from the topics, beside whatever runs")
     rebuild.add_argument("mirror", choices=("redis", "postgres"))
+
+
+def _admin(_: argparse.Namespace, config: Config) -> int:
+    from streams.admin.process import main
+
+    main(config)
+    return 0
 
 
 def _user_service(_: argparse.Namespace, config: Config) -> int:
