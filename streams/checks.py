@@ -5,6 +5,7 @@ import heapq
 import logging
 import time
 from collections import Counter
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from mode import Service
@@ -12,7 +13,7 @@ from mode import Service
 from agents.risk.columns import Columns
 from agents.verdict import check
 from schemas import engine_pb2 as pb
-from schemas.keys import partition_of
+from schemas.keys import partition_of as partition_by_hash
 from streams.backlog import Backlog
 from streams.config import Config
 from streams.deadlines import Deadlines
@@ -25,9 +26,10 @@ from streams.settling import Settling, later_ms, lost
 from streams.topics import LIQUIDATIONS, MARGIN_CALLS
 from streams.unsteady import Unsteady
 from tables.policy import Policy
-from tables.rows import LIQUIDATION, RUNG_NAMES, Output, User
+from tables.rows import LIQUIDATION, Output, User
 
 log = logging.getLogger(__name__)
+partition_of = lru_cache(maxsize=200_000)(partition_by_hash)  # hashing is a loop over the key's bytes
 REFILL_SLICE = 200
 TIMER_S = 0.25
 QUEUE_SLACK = 100  # places in the queue beyond two for each who waits
@@ -64,6 +66,7 @@ class Checks(Service):
         self.rungs: dict[tuple[str, str], int] = {}
         self.quarantined: set[tuple[str, str]] = set()
         self.verdicts: Counter[tuple[str, int]] = Counter()
+        self.judged: Counter[int] = Counter()  # by the rung found
         self._reporting = Reporting(room.accounts)
         room.accounts.on_change, room.accounts.on_owned, room.accounts.on_lost = self.put, self._owned, self._lost
         room.prices.on_moved, room.prices.on_rules, room.prices.on_control = self._moved, self._rules_changed, self._controlled
@@ -237,7 +240,7 @@ class Checks(Service):
         checked = check(row, account, world, causes, self.room.orders.state_of(key, partition)) if row else None
         if checked is None:
             return  # not here, or settling: the fold that closes the frame asks again
-        METRICS.verdicts.labels(RUNG_NAMES[checked.rung]).inc()
+        self.judged[checked.rung] += 1
         for cause in causes:
             self.counts[cause] += 1
         if checked.row is not row or checked.outputs:

@@ -28,11 +28,14 @@ def survey(checks: Checks) -> Iterator[None]:
     for users in _slices(list(worst), _USERS):
         _add_equity(checks, users, equity)
         yield
-    rungs = Counter(worst.values())
+    _tell(checks, Counter(worst.values()), equity)
+
+
+def _tell(checks: Checks, rungs: Counter[int], equity: Counter[tuple[str, str]]) -> None:
     for number, name in RUNG_NAMES.items():
         if number:
             METRICS.users_by_rung.labels(name).set(rungs[number])
-    METRICS.active_users.set(len(worst))
+    METRICS.active_users.set(rungs.total())
     METRICS.user_equity.clear()
     for (kind, name), total in equity.items():
         METRICS.user_equity.labels(kind, name).set(total)

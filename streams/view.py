@@ -105,6 +105,8 @@ class View:
             self._rise(f"refused {reason}", METRICS.ticks_refused.labels(reason), count)
         for cause, count in checks.counts.items():
             self._rise(f"check {cause}", METRICS.checks.labels(cause), count)
+        for found, count in checks.judged.items():
+            self._rise(f"judged {found}", METRICS.verdicts.labels(RUNG_NAMES[found]), count)
         for (topic, rung), count in checks.verdicts.items():
             metric = METRICS.margin_calls.labels(RUNG_NAMES.get(rung, str(rung))) if topic == MARGIN_CALLS else METRICS.liquidations
             self._rise(f"verdict {topic} {rung}", metric, count)

@@ -1,12 +1,13 @@
 """The README's figures, made of the committed results: medians with their spread, and what the machine did beside."""
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from statistics import median
 
 from streams.bench import results
 from streams.bench.results import FOLDER, ROOT, Row
+from streams.bench.spent import TABLES
+from streams.bench.spread import by, numbers, origin, spread
 
 BEGIN, END = "<!-- figures: made by `marginstream bench figures --write` -->", "<!-- end of figures -->"
 NAMES = {"engine": "**marginstream, engine**", "product": "**marginstream, product**", "confluent": "loop on confluent-kafka (no promises)",
@@ -20,6 +21,11 @@ _ENGINE, _OF = FOLDER / "engine.jsonl", {"mirrors": FOLDER / "mirrors.jsonl", "t
 
 def text() -> str:
     """All tables, as the README holds them between its marks."""
+    others = (told(list(results.rows(FOLDER / f"{name}.jsonl"))) for name, told in TABLES.items())
+    return "\n\n".join(part for part in (_speeds(), *others) if part)
+
+
+def _speeds() -> str:
     rows = list(results.rows(_ENGINE))
     parts = [_drained([row for row in rows if row["run"] == "drain"]), _paced([row for row in rows if row["run"] == "pace"]),
              _delays([row for path in _OF.values() for row in results.rows(path)])]
@@ -46,57 +52,30 @@ def _drained(rows: Sequence[Row]) -> str:
         return ""
     head = ["| system | runs | events/s (least to most) | engine's speed by it (goal) | CPU s per million events | RSS MiB | right |",
             "|---|---|---|---|---|---|---|"]
-    speeds = {system: median(_numbers(found, "events_per_s")) for system, found in _by(rows, "system")}
+    speeds = {system: median(numbers(found, "events_per_s")) for system, found in by(rows, "system")}
     ours = speeds.get("engine", 0.0)
-    for system, found in sorted(_by(rows, "system"), key=lambda pair: -speeds[pair[0]]):
+    for system, found in sorted(by(rows, "system"), key=lambda pair: -speeds[pair[0]]):
         share = f"{ours / speeds[system]:.2f}" + (f" ({_GOALS[system]:g})" if system in _GOALS else "")
         right = "yes" if not any(row[field] for row in found for field in _WRONG) else "no"
-        head.append(f"| {NAMES[system]} | {len(found)} | {_spread(found, 'events_per_s')} | {share} "
-                    f"| {_spread(found, 'cpu_s_per_million')} | {median(_numbers(found, 'rss_mib')):.0f} | {right} |")
-    return "\n".join([*head, "", _origin(rows)])
+        head.append(f"| {NAMES[system]} | {len(found)} | {spread(found, 'events_per_s')} | {share} "
+                    f"| {spread(found, 'cpu_s_per_million')} | {median(numbers(found, 'rss_mib')):.0f} | {right} |")
+    return "\n".join([*head, "", origin(rows)])
 
 
 def _paced(rows: Sequence[Row]) -> str:
     head = ["| events/s | system | runs | p50 ms | p99 ms | most ms | cores |", "|---|---|---|---|---|---|---|"]
-    for rate, same in sorted(_by(rows, "rate"), key=lambda pair: int(pair[0])):
-        for system, found in sorted(_by(same, "system"), key=lambda pair: median(_numbers(pair[1], "p50_ms"))):
-            head.append(f"| {int(rate):,} | {NAMES[system]} | {len(found)} | {_spread(found, 'p50_ms')} | {_spread(found, 'p99_ms')} "
-                        f"| {max(_numbers(found, 'max_ms')):,.0f} | {median(_numbers(found, 'cores')):.2f} |")
-    return "\n".join([*head, "", _origin(rows)]) if rows else ""
+    for rate, same in sorted(by(rows, "rate"), key=lambda pair: int(pair[0])):
+        for system, found in sorted(by(same, "system"), key=lambda pair: median(numbers(pair[1], "p50_ms"))):
+            head.append(f"| {int(rate):,} | {NAMES[system]} | {len(found)} | {spread(found, 'p50_ms')} | {spread(found, 'p99_ms')} "
+                        f"| {max(numbers(found, 'max_ms')):,.0f} | {median(numbers(found, 'cores')):.2f} |")
+    return "\n".join([*head, "", origin(rows)]) if rows else ""
 
 
 def _delays(rows: Sequence[Row]) -> str:
     head = ["| from the intended send time | a second | runs | p50 ms | p99 ms | most ms |", "|---|---|---|---|---|---|"]
     each = [{**row, **part, "to": to} for row in rows for to, part in dict(row["to"]).items()]  # type: ignore[call-overload]
-    for to, same in _by(each, "to"):
-        for rate, found in sorted(_by(same, "rate"), key=lambda pair: int(pair[0])):
-            head.append(f"| {to} | {int(rate):,} | {len(found)} | {_spread(found, 'p50_ms')} | {_spread(found, 'p99_ms')} "
-                        f"| {max(_numbers(found, 'max_ms')):,.0f} |")
-    return "\n".join([*head, "", _origin(rows)]) if rows else ""
-
-
-def _origin(rows: Sequence[Row]) -> str:
-    """Where, when and of what these rows are."""
-    machines, commits, days = (", ".join(sorted({str(row[field])[:most] for row in rows})) for field, most in
-                               (("machine", 80), ("commit", 8), ("at", 10)))
-    other = sorted(_numbers(rows, "other_cores"))
-    return (f"{len(rows)} runs on {machines}, {days}, commit {commits}. Other work on the machine took {other[0]:.1f} to {other[-1]:.1f} "
-            f"cores meanwhile (median {median(other):.1f}).")
-
-
-def _by(rows: Iterable[Row], field: str) -> Iterator[tuple[str, list[Row]]]:
-    found: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        found[str(row[field])].append(row)
-    yield from found.items()
-
-
-def _numbers(rows: Iterable[Row], field: str) -> list[float]:
-    return [float(str(row[field])) for row in rows]
-
-
-def _spread(rows: Sequence[Row], field: str) -> str:
-    numbers = sorted(_numbers(rows, field))
-    digits = 1 if median(numbers) < 100 else 0
-    said = [f"{number:,.{digits}f}" for number in (median(numbers), numbers[0], numbers[-1])]
-    return f"{said[0]} ({said[1]} to {said[2]})" if len(numbers) > 1 else said[0]
+    for to, same in by(each, "to"):
+        for rate, found in sorted(by(same, "rate"), key=lambda pair: int(pair[0])):
+            head.append(f"| {to} | {int(rate):,} | {len(found)} | {spread(found, 'p50_ms')} | {spread(found, 'p99_ms')} "
+                        f"| {max(numbers(found, 'max_ms')):,.0f} |")
+    return "\n".join([*head, "", origin(rows)]) if rows else ""

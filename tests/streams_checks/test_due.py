@@ -159,6 +159,7 @@ async def test_reports_of_an_account_are_at_most_one_a_second_but_a_change_is_al
         desk.checks.due("live:1", "house", "price")
         told.append(len(reported(desk.check())))
     assert told == [1, 0, 0, 0, 1]
+    assert desk.checks.judged == {NORMAL: 5}  # each was made
     desk.checks.due("live:2", "house", "price")
     assert len(reported(desk.check())) == 1  # each account has its own second
     desk.prices.book.marks[EUR] = mark(EUR, *CALLED, append_ms=desk.now)
