@@ -66,4 +66,4 @@ class Accounts:
         """The account as it was; 404 where there is none in use."""
         given: Json = {"user_key": self._desk.user(request), "account_id": request.match_info["account_id"], "actor": actor(request),
                        "action": "exchange_account_removed"}
-        return respond(await self._desk.store.call("remove_exchange_account", given, once(request, given)))
+        return respond(await self._desk.store.call("remove_exchange_account", given, once(request, {})))

@@ -11,7 +11,8 @@ Json = dict[str, object]
 _COMMON: dict[str, reading.Reader] = {"account_id": reading.account_id, "asset": reading.asset, "note": reading.label}
 _MOVES = {"deposits": ("deposit", reading.amount), "withdrawals": ("withdrawal", reading.amount),
           "adjustments": ("adjustment", reading.signed)}
-_REQUEST: dict[str, reading.Reader] = {**_COMMON, "amount": reading.amount, "user": reading.label, "user_type": reading.word,
+_REQUEST: dict[str, reading.Reader] = {**_COMMON, "amount": reading.amount, "user": reading.label, "user_id": reading.label,
+                                       "user_type": reading.word,
                                        "kind": reading.text("deposit|withdrawal", "deposit or withdrawal")}
 _PAGE_MAX = 100
 
@@ -43,17 +44,21 @@ class Money:
 
     async def ask(self, request: web.Request) -> web.Response:
         """201 with a pending request."""
-        body = await reading.read(request, _REQUEST, ["user", "kind", "amount"])
+        body = await reading.read(request, _REQUEST, ["kind", "amount"])
         kind = str(body.pop("user_type", self._desk.default_user_type))
-        given = body | {"user_key": reading.user_of(str(body.pop("user")), kind), "actor": actor(request), "action": "money_requested"}
-        return respond(await self._desk.store.call("ask_money", given, once(request, given), 201))
+        named = [str(body.pop(field)) for field in ("user", "user_id") if field in body]
+        if len(named) != 1:
+            raise Refused(400, "missing_field", f"user: expected one, was {len(named)}", "user")
+        wanted = body | {"user_key": reading.user_of(named[0], kind)}
+        given = wanted | {"actor": actor(request), "action": "money_requested"}
+        return respond(await self._desk.store.call("ask_money", given, once(request, wanted), 201))
 
     async def decide(self, request: web.Request) -> web.Response:
         """The request approved, its money moved in the same transaction, or rejected; 409 where somebody decided before."""
         body = await reading.read(request, {"reason": reading.label})
         ident, decision = _ident(request), {"approve": "approved", "reject": "rejected"}[request.match_info["decision"]]
         given = body | {"id": ident, "status": decision, "actor": actor(request), "action": f"money_request_{decision}"}
-        key = once(request, given)
+        key = once(request, body)
         if decision == "rejected":
             return respond(await self._desk.store.call("decide_money", given, key))
         asked = await self._desk.store.rows("SELECT user_key FROM money_requests WHERE id = %s AND kind = 'withdrawal'", [ident])

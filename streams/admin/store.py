@@ -40,8 +40,8 @@ class Answered(NamedTuple):
 class Store:
     """A few connections, opened when needed, let go after any failure."""
 
-    def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
+    def __init__(self, dsn: str, statement_s: int = 10) -> None:
+        self._dsn, self._statement_s = dsn, statement_s
         self._idle: list[Connection] = []
         self._free = asyncio.Semaphore(_CONNECTIONS_MAX)
 
@@ -116,7 +116,7 @@ class Store:
 
     async def _opened(self) -> Connection:
         return await psycopg.AsyncConnection.connect(self._dsn, autocommit=True, connect_timeout=5,
-                                                     options="-c statement_timeout=10s -c lock_timeout=5s")
+                                                     options=f"-c statement_timeout={self._statement_s}s -c lock_timeout=5s")
 
 
 async def _call(connection: Connection, function: str, given: Json, answering: tuple[Once | None, int]) -> Answered:

@@ -117,6 +117,9 @@ async def test_a_key_is_answered_once(api: Client, workers: StandIn, database: D
     for path, amount in ((f"{USER}/deposits", "6"), (f"{USER}/adjustments", "5")):
         status, body = await post(api, path, {"amount": amount}, Idempotency_Key="k1")
         assert (status, body["error"]["code"]) == (409, "idempotency_conflict")  # type: ignore[index]
+    wanted: Json = {"user_id": 123, "kind": "deposit", "amount": "1"}
+    asked = [await post(api, "/api/admin/money-requests", wanted, Idempotency_Key="k3", X_Actor=who) for who in ("ann", "bob")]
+    assert asked[0] == asked[1]
     first = await post(api, f"{USER}/withdrawals", {"amount": "1"}, Idempotency_Key="k2")
     workers.away = True
     assert await post(api, f"{USER}/withdrawals", {"amount": "1"}, Idempotency_Key="k2") == first
