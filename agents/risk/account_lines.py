@@ -5,35 +5,35 @@ from __future__ import annotations
 from decimal import Decimal
 
 from agents.risk.contract_lines import WEIGHTED, contract_lines, weighted_lines
-from agents.risk.fx_lines import Room, fx_lines
+from agents.risk.effective import Effective
+from agents.risk.fx_lines import fx_lines
 from agents.risk.lines import NEVER, AccountLines, NoLine, Part, Zone, zone_of
 from agents.risk.policies import MODEL_POLICIES
-from agents.risk.routes import Routes
-from agents.risk.rules import Rules, Thresholds
+from agents.risk.rules import Thresholds
 from schemas.keys import HOUSE
 from tables.rows import LIQUIDATION, UNKNOWN, Account, Position
 
 
-def lines_of(account: Account, rules: Rules, now_ms: int, settings: tuple[Thresholds, Decimal | None], routes: Routes) -> AccountLines:
-    """The lines of an account under (thresholds, leverage); `routes` are those of the rules' pairs.
+def lines_of(account: Account, rules: Effective, settings: tuple[Thresholds, Decimal | None]) -> AccountLines:
+    """The lines of an account under (thresholds, leverage).
 
     Always looked at: who is in liquidation or unknown; where a rule, tiers, a conversion or an entry is missing; both directions of one
     contract on one side; a debt in an asset that nothing is held in; a weighted pool of isolated positions or of more than 8 assets.
     Each costs about 1 µs in the screen and a check, 40 to 150 µs, whenever something it holds ticks.
     """
     held = [position for position in account.positions.values() if position.quantity]
-    watched = frozenset(_watched(account, held, (rules, now_ms), routes))
+    watched = frozenset(_watched(account, held, rules))
     rung, parts = account.margin.rung, tuple[Part, ...]()
     pools: tuple[float, ...] = (0.0,)
     try:
         if rung in (LIQUIDATION, UNKNOWN):
             raise NoLine
         if account.model == "mt5":
-            pools, lines = fx_lines(account, held, Room(rules, now_ms, settings[1], routes))
+            pools, lines = fx_lines(account, held, (rules, settings[1]))
         elif account.model == WEIGHTED or (account.multi_assets and account.model == "binance_usdm"):
-            parts, lines = weighted_lines(account, held, (rules, now_ms), routes)
+            parts, lines = weighted_lines(account, held, rules)
         elif account.model in MODEL_POLICIES:
-            pools, lines = contract_lines(account, held, rules, now_ms)
+            pools, lines = contract_lines(account, held, rules)
         else:
             raise NoLine
         return AccountLines(pools, lines, zone_of(settings[0], rung), always=False, watched=watched, parts=parts)
@@ -41,17 +41,16 @@ def lines_of(account: Account, rules: Rules, now_ms: int, settings: tuple[Thresh
         return AccountLines((), (), Zone(NEVER), always=True, watched=watched)
 
 
-def _watched(account: Account, held: list[Position], room: tuple[Rules, int], routes: Routes) -> set[str]:
+def _watched(account: Account, held: list[Position], rules: Effective) -> set[str]:
     """Instruments held, and those that conversions of their currencies and the balances' go through."""
-    rules, now_ms = room
     found = {position.instrument for position in held}
     fx, target = account.model == "mt5", account.currency
     currencies = {target, *account.balances}
     for name in found:
-        rule = rules.instrument(name, now_ms)
+        rule = rules.instrument(name)
         if rule is not None:
             currencies |= {rule.quote, rule.base} if fx else {rule.settle or rule.quote, rule.settle or rule.base}
     for source in currencies - {target, ""}:
-        legs = routes.legs(HOUSE if fx else account.venue, source, target)
+        legs = rules.routes.legs(HOUSE if fx else account.venue, source, target)
         found.update(name for name, _ in legs or ())
     return found

@@ -12,9 +12,9 @@ import numpy as np
 
 from agents.risk.account_lines import lines_of
 from agents.risk.board import FIELDS, Board, Held, worth
+from agents.risk.effective import Effective
 from agents.risk.lines import ASK, BID, MARK, AccountLines, Conversion, PositionLine
 from agents.risk.reach import changed, instruments_of, rests_on
-from agents.risk.routes import Routes
 from agents.risk.rules import Rules
 from agents.risk.slots import BLOCK, Floats, Ints, Pools, Positions, Slots
 from agents.risk.totals import Asset
@@ -47,7 +47,7 @@ class Columns:
         self._beside: defaultdict[str, set[Place]] = defaultdict(set)  # by instrument: accounts without lines
         self._names: list[Name] = []
         self._spare: list[int] = []
-        self._rules, self._now_ms, self._routes = Rules(), 0, Routes({})
+        self._rules = Effective(Rules(), 0)
         self._unpriced: list[str] = []
         self._waiting: list[int] = []  # pools that triggers were not dealt to yet
         self.board, self.positions, self.pools = Board(), Positions(), Pools()
@@ -55,14 +55,12 @@ class Columns:
 
     def ruled(self, rules: Rules, now_ms: int) -> None:
         """Takes the rules that hold now and lays out again whoever they touch."""
-        before, before_ms, self._rules, self._now_ms = self._rules, self._now_ms, rules, now_ms
-        if before.pairs != rules.pairs:
-            self._routes = Routes(rules.pairs)
-        ids = changed(before, before_ms, rules, now_ms)
+        before, self._rules = self._rules, Effective(rules, now_ms)
+        ids = changed(before.rules, before.now_ms, rules, now_ms)
         names = instruments_of(ids)
         for name in names & self.board.numbers.keys():
-            self.board.ruled(name, rules.instrument(name, now_ms))
-        users = {user for user, _ in self.holders(names)} if before.pairs == rules.pairs else set(self._rows)
+            self.board.ruled(name, self._rules.instrument(name))
+        users = {user for user, _ in self.holders(names)} if before.rules.pairs == rules.pairs else set(self._rows)
         for user in users | (self._resting_on(ids) if len(ids) > len(names) else set()):
             self.put(user, self._rows[user][0])
 
@@ -72,13 +70,13 @@ class Columns:
     def put(self, user: str, row: User) -> None:
         """Replaces what is held of a user."""
         self.drop(user)
-        group, now = self._rules.group(row.profile.group, self._now_ms), self._now_ms
+        group = self._rules.group(row.profile.group)
         places = []
         for account in row.accounts.values():
             thresholds = group.thresholds_of(account.model)
             leverage = row.profile.leverage or group.leverage or (_FALLBACK_LEVERAGE if account.model == "mt5" else None)
             settings = thresholds.early() if account.auto_reduce else thresholds, leverage
-            lines = lines_of(account, self._rules, now, settings, self._routes)
+            lines = lines_of(account, self._rules, settings)
             places.append(self._place((user, account.account_id), lines, account.margin.rung))
         self._rows[user] = row, tuple(places)
 
@@ -223,9 +221,9 @@ class Columns:
         found, is_new = self.board.number(name)
         if is_new:
             self._unpriced.append(name)
-            self.board.ruled(name, self._rules.instrument(name, self._now_ms))
-            if name in self._routes.products:
-                self.board.multiplied(name, self._routes.products[name])
+            self.board.ruled(name, self._rules.instrument(name))
+            if name in self._rules.routes.products:
+                self.board.multiplied(name, self._rules.routes.products[name])
         return found
 
     # ---- prices

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+from agents.risk.effective import Effective
 from agents.risk.law import signed_cost, signed_quantity
 from agents.risk.lines import COIN, MARK, UNCONVERTED, NoLine, Part, PositionLine
 from agents.risk.policies import CONTRACTS, ENTRY, MODEL_POLICIES, NONE, Basis, Contracts, Model, is_inverse, policies_of, settle_of
-from agents.risk.routes import Routes
-from agents.risk.rules import Instrument, Rules
+from agents.risk.rules import Instrument
 from agents.risk.tiers import maintenance
 from schemas.money import ONE, ZERO
 from tables.rows import Account, Position
@@ -21,39 +21,37 @@ _ASSETS = 8  # at most, of a weighted pool
 WEIGHTED = "binance_usdm_multi_asset"
 
 
-def contract_lines(account: Account, held: Sequence[Position], rules: Rules, now_ms: int) -> Read:
+def contract_lines(account: Account, held: Sequence[Position], rules: Effective) -> Read:
     """(wallets of the pools with positions, lines); raises `NoLine` where floats cannot stand for the account."""
-    pools, wallets, lines = _pooled(account, held, (rules, now_ms, MODEL_POLICIES[account.model]))
+    pools, wallets, lines = _pooled(account, held, rules, MODEL_POLICIES[account.model])
     if any(wallet < 0 and asset not in pools for asset, wallet in wallets.items()):  # broken without a position: no price says so
         raise NoLine
     return tuple(float(wallets.get(pool, isolated)) for pool, isolated in pools.items()), tuple(lines)
 
 
-def weighted_lines(account: Account, held: Sequence[Position], room: tuple[Rules, int], routes: Routes) -> tuple[tuple[Part, ...], Lines]:
+def weighted_lines(account: Account, held: Sequence[Position], rules: Effective) -> tuple[tuple[Part, ...], Lines]:
     """(assets, lines in their assets) of an account whose collateral is weighed; raises `NoLine`."""
-    rules, now_ms = room
-    pools, wallets, lines = _pooled(account, held, (*room, MODEL_POLICIES[WEIGHTED]))
+    pools, wallets, lines = _pooled(account, held, rules, MODEL_POLICIES[WEIGHTED])
     if len(pools.keys() | wallets.keys()) > _ASSETS or any(position.margin_mode == "isolated" for position in held):
         raise NoLine
     parts = []
     for asset in pools | wallets:
-        weight = rules.weight(f"{account.currency}/{asset}", now_ms) if asset in account.balances else None
-        if asset in pools or routes.legs(account.venue, asset, account.currency) or asset == account.currency:  # the law leaves others out
-            into = routes.conversion(account.venue, asset, account.currency)
+        weight = rules.weight(account.currency, asset) if asset in account.balances else None
+        if asset in pools or rules.routes.legs(account.venue, asset, account.currency) or asset == account.currency:  # the law leaves others out
+            into = rules.routes.conversion(account.venue, asset, account.currency)
             parts.append(Part(float(wallets.get(asset, ZERO)), 1.0 if weight is None else float(weight), into))
     return tuple(parts), tuple(line._replace(pool=0, part=line.pool) for line in lines)
 
 
-def _pooled(account: Account, held: Sequence[Position], room: tuple[Rules, int, Model]) -> tuple[Wallets, Wallets, list[PositionLine]]:
+def _pooled(account: Account, held: Sequence[Position], rules: Effective, model: Model) -> tuple[Wallets, Wallets, list[PositionLine]]:
     """(isolated wallet or nothing of each pool with positions, what is left of each asset, lines)."""
-    rules, now_ms, model = room
     lines = []
     wallets = {asset: balance.wallet_balance for asset, balance in account.balances.items()}
     pools: dict[str, Decimal] = {}
     numbers: dict[str, int] = {}
     for group in _grouped(held):
         first, own = group[0], ZERO
-        rule = rules.instrument(first.instrument, now_ms)
+        rule = rules.instrument(first.instrument)
         if rule is None or not rule.brackets:
             raise NoLine
         pool = asset = settle_of(rule, model, account.currency)

@@ -4,33 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import NamedTuple
 
+from agents.risk.effective import Effective
 from agents.risk.law import signed_cost, signed_quantity
 from agents.risk.lines import ASK, BID, UNCONVERTED, Conversion, NoLine, PositionLine
-from agents.risk.routes import Routes
-from agents.risk.rules import Instrument, Rules
+from agents.risk.rules import Instrument
 from schemas.keys import HOUSE
 from schemas.money import ONE, ZERO
 from tables.rows import Account, Position
 
+Room = tuple[Effective, Decimal | None]  # rules, leverage of who names none
 _IN_BASE = ("FOREX", "FOREX_NO_LEVERAGE")
-
-
-class Room(NamedTuple):
-    """What the lines are read by; `leverage` of who names none."""
-
-    rules: Rules
-    now_ms: int
-    leverage: Decimal | None
-    routes: Routes
 
 
 def fx_lines(account: Account, held: list[Position], room: Room) -> tuple[tuple[float, ...], tuple[PositionLine, ...]]:
     """(wallet, lines); raises `NoLine` where a rule or a conversion is missing."""
+    rules, _ = room
     wallet, lines = ZERO, []
     for position in held:
-        rule = room.rules.instrument(position.instrument, room.now_ms)
+        rule = rules.instrument(position.instrument)
         if rule is None or not position.entry_price:
             raise NoLine
         wallet += position.swap + position.commission
@@ -38,28 +30,28 @@ def fx_lines(account: Account, held: list[Position], room: Room) -> tuple[tuple[
         margin, into = _margin(account, position, rule, room)
         margin *= _share(position, [other for other in held if other.instrument == position.instrument], rule)
         size, cost = (float(amount * rule.contract_size) for amount in (signed, signed_cost(position)))
-        over = room.routes.conversion(HOUSE, rule.quote, account.currency)
+        over = rules.routes.conversion(HOUSE, rule.quote, account.currency)
         lines.append(PositionLine(0, position.instrument, BID if signed > 0 else ASK, size, cost, over, float(margin), into))
     for asset, balance in account.balances.items():
         amount = balance.wallet_balance
         if asset == account.currency:
             wallet += amount
         elif amount:
-            over = room.routes.conversion(HOUSE, asset, account.currency)
+            over = rules.routes.conversion(HOUSE, asset, account.currency)
             lines.append(PositionLine(0, over.instrument, BID if amount > 0 else ASK, 0.0, -float(amount), over, 0.0))
     return (float(wallet),), tuple(lines)
 
 
 def _margin(account: Account, position: Position, rule: Instrument, room: Room) -> tuple[Decimal, Conversion]:
     """(margin of the ticket alone before its conversion, the conversion)."""
-    signed, mode = signed_quantity(position), rule.calc_mode
-    lever = position.leverage or account.leverages.get(position.instrument) or room.leverage or ONE
+    (rules, leverage), signed, mode = room, signed_quantity(position), rule.calc_mode
+    lever = position.leverage or account.leverages.get(position.instrument) or leverage or ONE
     share = rule.margin_rate_short if signed < 0 and rule.margin_rate_short is not None else rule.margin_rate
     amount = abs(signed) * (rule.initial_margin if mode == "FUTURES" else rule.contract_size) * share * (position.open_rate or 1)
     currency = "" if position.open_rate else rule.base if mode in _IN_BASE else rule.quote
     if mode == "EXCH_STOCKS":
-        return amount, room.routes.at_last(position.instrument, HOUSE, currency, account.currency)
-    into = room.routes.conversion(HOUSE, currency, account.currency) if currency else UNCONVERTED
+        return amount, rules.routes.at_last(position.instrument, HOUSE, currency, account.currency)
+    into = rules.routes.conversion(HOUSE, currency, account.currency) if currency else UNCONVERTED
     if mode.startswith("CFD"):
         amount *= position.entry_price
     if mode == "CFD_INDEX" and rule.tick_size and rule.tick_value:

@@ -68,7 +68,7 @@ def filled(size: Size, zone: Zone, seed: int) -> tuple[Columns, dict[str, float]
     """Columns of cross accounts with five positions each on different symbols, put there side by side: a million rows would not fit."""
     columns, rng, prices = Columns(), np.random.default_rng(seed), {}
     columns.ruled(rules_of(size.symbols), _NOW)
-    for name in columns._rules.instruments:
+    for name in columns._rules.rules.instruments:
         columns._number(name)
         prices[name] = _PRICE
     columns._price_new(marks_at(prices))
