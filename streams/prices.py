@@ -54,7 +54,8 @@ class Prices(Service):
     @Service.task
     async def _follow(self) -> None:
         consumer = AIOKafkaConsumer(bootstrap_servers=self.config.kafka_bootstrap, group_id=None, enable_auto_commit=False,
-                                    fetch_max_wait_ms=20, auto_offset_reset="earliest", max_partition_fetch_bytes=4_194_304)
+                                    fetch_max_wait_ms=self.config.fetch_wait_ms, auto_offset_reset="earliest",
+                                    max_partition_fetch_bytes=4_194_304)
         await consumer.start()
         try:
             ends = await self._assign(consumer)
