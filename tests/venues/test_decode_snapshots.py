@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from schemas import user_data_pb2 as data
-from schemas.names import ACCOUNT_CONFIG, BALANCE_UPDATES, ORDER_UPDATES, POSITION_UPDATES
+from schemas.names import ACCOUNT_CONFIG, BALANCE_UPDATES, ORDER_UPDATES, POSITION_UPDATES, VENUE_MARGIN_CALLS
 from streams.venues.decode import VENUES, normalise, snapshot
 from streams.venues.frames import Asked, Event, Held, Receipt, Unreadable, holding
 from tables.accounts import doubts, fold
@@ -50,7 +50,8 @@ def _folded(found: tuple[Event, ...], user: User | None = None, orders: Orders |
 
 def test_binance_tells_rows_zeros_and_ends() -> None:
     found = snapshot("binance_usdm", BINANCE, RECEIPT, ASKED._replace(held=HELD))
-    assert _ends(found) == {BALANCE_UPDATES: 3, POSITION_UPDATES: 3, ORDER_UPDATES: 2, ACCOUNT_CONFIG: 4}
+    assert _ends(found) == {BALANCE_UPDATES: 3, POSITION_UPDATES: 3, ORDER_UPDATES: 2, ACCOUNT_CONFIG: 4,
+                            VENUE_MARGIN_CALLS: 0}
     rows = [said(event) for event in found]
     assert [(row["symbol"], row["amount"], row.get("margin_mode"), row.get("leverage")) for row in rows if "amount" in row] == [
         ("BTCUSDT", "-0.010", "ISOLATED", "21"), ("ETHUSDT", "0.000", None, None), ("XRPUSDT", "0", None, None)]
@@ -128,12 +129,49 @@ def test_a_gap_is_told_apart_from_the_snapshot() -> None:
     assert metas[1]["business_key"] == f"order:BTCUSDT:9007199254740993:{TIME + 5}:CANCELED:0"
 
 
-def test_a_derived_call_within_a_snapshot_awaits_nothing() -> None:
+def _calls(found: tuple[Event, ...]) -> list[data.UserDataMarginCallEvent]:
+    return [event.message for event in found if isinstance(event.message, data.UserDataMarginCallEvent)
+            and not event.message.meta.HasField("snapshot_end")]
+
+
+def test_a_derived_call_is_a_row_of_its_snapshot() -> None:
     found = snapshot("kucoin_futures", ANSWERS["kucoin_futures"], RECEIPT, ASKED)
-    [call] = [event.message for event in found if isinstance(event.message, data.UserDataMarginCallEvent)]
-    assert (call.meta.source, call.account_margin_ratio, call.meta.part_count) == (data.DERIVED, "0.91", 0)
+    [call] = _calls(found)
+    assert (call.meta.source, call.account_margin_ratio, call.meta.snapshot_id) == (data.DERIVED, "0.91", "s1")
+    assert _ends(found)[VENUE_MARGIN_CALLS] == 1
     user, _, _ = _folded(found)
-    assert user.accounts["a1"].frames == ()
+    assert (user.accounts["a1"].frames, user.accounts["a1"].venue_margin_call) == ((), True)
+
+
+@pytest.mark.parametrize(("venue", "part", "calm", "danger", "rule"), [
+    ("binance_usdm", "account", b'"marginBalance":"100.4"', b'"marginBalance":"3.25"', "maint_margin/equity>=0.8"),
+    ("binance_usdm", "account", b'"marginBalance":"100.4"', b'"marginBalance":"-1"', "maint_margin/equity>=0.8"),
+    ("bybit_v5", "wallet-balance", b'"accountMMRate":"0.01"', b'"accountMMRate":"0.8"', "accountMMRate>=0.8"),
+    ("okx_v5", "balance", b'"totalEq":"10"', b'"totalEq":"10","mgnRatio":"3"', "mgnRatio<=3"),
+    ("kucoin_futures", "account-overview:USDT", b'"riskRatio":0}', b'"riskRatio":0.8}', "riskRatio>=0.8"),
+])
+def test_a_snapshot_begins_a_call_and_takes_it_back(venue: str, part: str, calm: bytes, danger: bytes, rule: str) -> None:
+    """A venue says when a call begins, none when it is over."""
+    quiet = {name: body.replace(b"0.91", b"0.10").replace(b'"multiAssetsMargin":true', b'"multiAssetsMargin":false')
+             for name, body in ANSWERS[venue].items()}
+    called = {**quiet, part: quiet[part].replace(calm, danger)}
+    assert called != quiet
+    found = snapshot(venue, called, RECEIPT, ASKED)
+    assert [call.rule for call in _calls(found)] == [rule]
+    user, orders, _ = _folded(found)
+    assert user.accounts["a1"].venue_margin_call
+    after = snapshot(venue, quiet, RECEIPT._replace(connection_epoch=2), Asked(TIME + 10, "s2"))
+    assert _calls(after) == []
+    user, _, _ = _folded(after, user, orders)
+    assert not user.accounts["a1"].venue_margin_call
+
+
+def test_in_multi_assets_mode_only_the_total_counts() -> None:
+    body = BINANCE["account"].replace(b'"marginBalance":"100.4"', b'"marginBalance":"0.1"')
+    assert _calls(snapshot("binance_usdm", {**BINANCE, "account": body}, RECEIPT, ASKED)) == []
+    body = BINANCE["account"].replace(b'"availableBalance":"35","assets"', b'"totalMarginBalance":"3","assets"')
+    [call] = _calls(snapshot("binance_usdm", {**BINANCE, "account": body}, RECEIPT, ASKED))
+    assert (call.account_margin_ratio, call.equity, call.maint_margin) == ("0.86666667", "3", "2.6")
 
 
 @pytest.mark.parametrize(("venue", "part", "body"), [

@@ -69,6 +69,10 @@ class Answers:
         yield
         self._source = data.REST_SNAPSHOT
 
+    def told(self) -> list[Told]:
+        """The rows so far."""
+        return list(self._rows.values())
+
     def symbols(self) -> set[str]:
         """Symbols that the account holds, held or has orders in."""
         told = {message.symbol for message in self._rows.values()

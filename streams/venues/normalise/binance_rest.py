@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 
 from schemas import user_data_pb2 as data
-from schemas.names import ACCOUNT_CONFIG, BALANCE_UPDATES, ORDER_UPDATES, POSITION_UPDATES
+from schemas.names import ACCOUNT_CONFIG, BALANCE_UPDATES, ORDER_UPDATES, POSITION_UPDATES, VENUE_MARGIN_CALLS
 from streams.venues.frames import Unreadable
 from streams.venues.normalise.answers import Answers, Rest
 from streams.venues.normalise.binance import EXCHANGE, PRODUCT, margin_mode
 from streams.venues.normalise.binance_orders import POSITION_SIDES, SIDES, STATUSES, finish, origin_of
+from streams.venues.normalise.derived import computed_call
 from streams.venues.normalise.fields import Fields, is_zero, put, rows
 
 _ASSET = {
@@ -67,9 +68,20 @@ def _account(answers: Answers, found: object) -> None:
     answers.tell(total, row)
     for asset in assets:
         _tell_balance(answers, asset, _ASSET)
+    _tell_calls(answers)
     if "positionRisk" not in answers.found:  # else told by it, with entry prices
         for position in positions:
             _tell_position(answers, position, {**_POSITION, "unrealized_pnl": "unrealizedProfit"})
+
+
+def _tell_calls(answers: Answers) -> None:
+    """Whether the account is called now: by its totals in multi-assets mode, else by each asset. The stream only says when it begins."""
+    by_asset = any(row.flag("multiAssetsMargin") is False for row in rows(answers.found.get("accountConfig", []), "accountConfig"))
+    for balance in answers.told():
+        if isinstance(balance, data.UserDataBalanceUpdateEvent) and by_asset == bool(balance.asset):
+            call = computed_call(balance)
+            if call is not None:
+                answers.tell(call)
 
 
 def _balances(answers: Answers, found: object) -> None:
@@ -196,4 +208,5 @@ REST = Rest(EXCHANGE, PRODUCT, _answer, {
 }, {
     BALANCE_UPDATES: ({"account"}, {"balance"}), POSITION_UPDATES: ({"positionRisk"}, {"account"}),
     ORDER_UPDATES: ({"openOrders", "openAlgoOrders"},), ACCOUNT_CONFIG: ({"accountConfig", "symbolConfig"},),
+    VENUE_MARGIN_CALLS: ({"account"},),
 })

@@ -1,7 +1,7 @@
 """Bybit v5: the answers of its REST snapshot and of the questions about a gap; a part may say its category, as in `position:linear`."""
 
 from schemas import user_data_pb2 as data
-from schemas.names import ACCOUNT_CONFIG, BALANCE_UPDATES, ORDER_UPDATES, POSITION_UPDATES
+from schemas.names import ACCOUNT_CONFIG, BALANCE_UPDATES, ORDER_UPDATES, POSITION_UPDATES, VENUE_MARGIN_CALLS
 from streams.venues.frames import Unreadable
 from streams.venues.normalise.answers import Answers, Rest, each
 from streams.venues.normalise.bybit_rows import EXCHANGE, read_execution, read_order, read_position, read_wallet
@@ -54,5 +54,6 @@ def _position_part(answers: Answers, found: object) -> None:
 REST = Rest(EXCHANGE, "", _answer, {
     "wallet-balance": each(read_wallet), "position": _position_part, "order": each(read_order), "account-info": _info,
     "execution": each(read_execution, gap=True), "order-history": each(read_order, gap=True),
-}, {BALANCE_UPDATES: ({"wallet-balance"},), POSITION_UPDATES: ({"position"},), ORDER_UPDATES: ({"order"},),
+}, {BALANCE_UPDATES: ({"wallet-balance"},), VENUE_MARGIN_CALLS: ({"wallet-balance"},), POSITION_UPDATES: ({"position"},),
+ORDER_UPDATES: ({"order"},),
     ACCOUNT_CONFIG: ({"account-info", "position"},)})

@@ -1,7 +1,7 @@
 """KuCoin Futures: the answers of its REST snapshot and of the questions about a gap; `account-overview:XBT` is one currency's."""
 
 from schemas import user_data_pb2 as data
-from schemas.names import ACCOUNT_CONFIG, BALANCE_UPDATES, ORDER_UPDATES, POSITION_UPDATES
+from schemas.names import ACCOUNT_CONFIG, BALANCE_UPDATES, ORDER_UPDATES, POSITION_UPDATES, VENUE_MARGIN_CALLS
 from streams.venues.frames import Unreadable
 from streams.venues.normalise.answers import Answers, Rest, each
 from streams.venues.normalise.derived import margin_call
@@ -72,5 +72,6 @@ REST = Rest(EXCHANGE, "", _answer, {
     "account-overview": _overview, "positions": _positions, "orders": each(read_resting), "stopOrders": each(read_resting_stop),
     "margin-mode": _margin_modes, "cross-leverage": _leverages, "position-mode": _position_mode,
     "fills": each(read_trade, gap=True), "order": each(read_resting, gap=True), "done-orders": each(read_resting, gap=True),
-}, {BALANCE_UPDATES: ({"account-overview"},), POSITION_UPDATES: ({"positions"},), ORDER_UPDATES: ({"orders", "stopOrders"},),
+}, {BALANCE_UPDATES: ({"account-overview"},), VENUE_MARGIN_CALLS: ({"account-overview"},), POSITION_UPDATES: ({"positions"},),
+ORDER_UPDATES: ({"orders", "stopOrders"},),
     ACCOUNT_CONFIG: ({"position-mode"},)})

@@ -67,7 +67,7 @@ class Telling:
         meta.exchange_event = meta.exchange_event or self.name
         if self.event_ms is not None and not meta.HasField("event_time_ms"):
             meta.event_time_ms = self.event_ms
-        if self.snapshot_id and meta.source == data.REST_SNAPSHOT:
+        if self.snapshot_id and meta.source != data.REST_GAP_FILL:
             meta.snapshot_id = self.snapshot_id
         self._told.append((message, fields))
 
