@@ -37,7 +37,8 @@ def weighted_lines(account: Account, held: Sequence[Position], rules: Effective)
     parts = []
     for asset in pools | wallets:
         weight = rules.weight(account.currency, asset) if asset in account.balances else None
-        if asset in pools or rules.routes.legs(account.venue, asset, account.currency) or asset == account.currency:  # the law leaves others out
+        convertible = asset == account.currency or rules.routes.legs(account.venue, asset, account.currency)
+        if asset in pools or convertible:  # the law leaves others out
             into = rules.routes.conversion(account.venue, asset, account.currency)
             parts.append(Part(float(wallets.get(asset, ZERO)), 1.0 if weight is None else float(weight), into))
     return tuple(parts), tuple(line._replace(pool=0, part=line.pool) for line in lines)
