@@ -31,7 +31,7 @@ def _runs(options: argparse.Namespace) -> Iterator[Mapping[str, object]]:
             raise StackError(f"system: expected one of {', '.join((BARE, *SYSTEMS))}, was {', '.join(sorted(wrong))}")
         yield from bench(systems, Load(options.deltas, options.rate or (), options.seconds), options.rounds)
         return
-    held = {"risk": _risk, "recovery": _recovery, "soak": _soak, "profile": _profile, "growth": _growth}
+    held = {"risk": _risk, "recovery": _recovery, "soak": _soak, "profile": _profile, "growth": _growth, "mirror": _mirror}
     if options.name in held:
         yield from held[options.name](options)
         return
@@ -45,6 +45,13 @@ def _runs(options: argparse.Namespace) -> Iterator[Mapping[str, object]]:
                 from streams.bench.ticks import ticks
 
                 yield ticks(rate, options.seconds)
+
+
+def _mirror(options: argparse.Namespace) -> Iterator[Mapping[str, object]]:
+    from streams.bench.mirror import mirror
+
+    for _ in range(options.rounds):
+        yield from mirror(options.users, options.figures)
 
 
 def _risk(options: argparse.Namespace) -> Iterator[Mapping[str, object]]:

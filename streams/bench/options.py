@@ -15,6 +15,9 @@ def describe(bench: argparse.ArgumentParser) -> None:
     mirrors = names.add_parser("mirrors", help="latency from a delta to the Postgres row and the Redis key")
     mirrors.add_argument("--rate", action="append", type=int, help="a second; none: 1000")
     mirrors.add_argument("--seconds", type=float, default=20.0)
+    mirror = names.add_parser("mirror", help="what the bridges write a second, beside row by row and ready-made; people's figures")
+    mirror.add_argument("--users", type=int, default=10_000, help="states of as many users")
+    mirror.add_argument("--figures", type=int, default=100_000, help="users in a pass of people's figures")
     ticks = names.add_parser("ticks", help="latency from a price tick to the verdict that rests on it")
     ticks.add_argument("--rate", action="append", type=int, help="ticks a second; none: 1000")
     ticks.add_argument("--seconds", type=float, default=20.0)
@@ -33,7 +36,7 @@ def describe(bench: argparse.ArgumentParser) -> None:
     growth = names.add_parser("growth", help="CPU time and memory of every process with 1, 2 and 4 workers, and with more partitions")
     growth.add_argument("--rate", type=int, default=1_000, help="deltas a second")
     growth.add_argument("--seconds", type=float, default=15.0, help="of each, after 5 s of warm-up")
-    for one in (engine, mirrors, ticks, risk, recovery, soak, profile, growth):
+    for one in (engine, mirrors, mirror, ticks, risk, recovery, soak, profile, growth):
         one.add_argument("--rounds", type=int, default=1, help="of all runs, interleaved")
         one.add_argument("--results", type=Path, help="lines of JSON are appended to this file, too")
     figures = names.add_parser("figures", help="the README's tables from the committed results")

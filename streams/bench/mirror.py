@@ -1,0 +1,192 @@
+"""`bench mirror`: what bridges write a second, beside row by row and beside the same commands made ready; people's figures."""
+
+import asyncio
+import random
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack
+from decimal import Decimal
+from pathlib import Path
+from typing import NamedTuple
+
+import orjson
+import psycopg
+from psycopg.types.json import Jsonb
+
+from agents.portfolio import Portfolio
+from agents.risk.world import Mark
+from agents.tickets import BID, Holding, Rate, Ticket
+from schemas.engine_pb2 import UserState
+from streams.bridges.consume import Batch
+from streams.bridges.migrate import migrate
+from streams.bridges.postgres import Postgres
+from streams.bridges.redis import Bridge
+from streams.bridges.redis_market import Market
+from streams.bridges.redis_portfolio import PortfolioBridge
+from streams.bridges.redis_texts import cache_of
+from streams.cache import keys
+from streams.cache.store import Store
+from streams.config import Config
+from streams.portfolios import record_of
+from streams.stack import process
+from streams.stack.postgres import remove_data, start_postgres
+from streams.stack.redis import start_redis
+from streams.topics import ACCOUNT_STATES, PORTFOLIOS
+
+_BATCH = 500
+_ALONE = 300  # of row by row: slow
+_SYMBOLS = 1_000
+Figures = dict[str, object]
+
+
+class Made(NamedTuple):
+    """A record that no broker saw."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    offset: int = 0
+    partition: int = 0
+    timestamp: int = 0
+
+
+def states(count: int, version: int) -> list[Made]:
+    """One state of each of `count` users, with two house positions."""
+    found, now = [], int(time.time() * 1000)
+    for number in range(count):
+        state = UserState(user_id=f"live:{number}", version=version, generation=1, updated_ms=now)
+        state.profile.group, state.profile.leverage, state.profile.status, state.profile.is_active = "standard", "100", "active", True
+        house = state.accounts["house"]
+        house.account_id, house.venue, house.model, house.currency = "house", "house", "mt5", "USD"
+        house.balances["USD"].wallet_balance = f"{1_000 + version}.{number % 100:02d}"
+        for symbol in (f"S{number % _SYMBOLS}", f"S{(number + 7) % _SYMBOLS}"):
+            held = house.positions[f"house:{symbol}/LONG"]
+            held.instrument, held.side, held.quantity, held.entry_price = f"house:{symbol}", "LONG", "1", "1.1"
+        found.append(Made(ACCOUNT_STATES, state.user_id.encode(), state.SerializeToString(), number, 0, now))
+    return found
+
+
+def mirror(users: int, portfolio_users: int) -> Iterator[Figures]:
+    """A row of figures for each store, one for people's figures, one for prices by Redis."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="marginstream-bench-", ignore_cleanup_errors=True)))
+        url, redis_server = start_redis(folder / "redis")
+        stack.callback(process.stop, redis_server)
+        yield {"run": "mirror", "store": "redis", **asyncio.run(_redis(url, users))}
+        yield {"run": "mirror", "store": "figures for people", **asyncio.run(_portfolio(url, portfolio_users))}
+        yield {"run": "mirror", "store": "prices by redis", **asyncio.run(_prices(url))}
+        place = folder / "postgres"
+        dsn, server = start_postgres(place)
+        stack.callback(remove_data, place)
+        stack.callback(process.stop, server)
+        migrate(dsn)
+        yield {"run": "mirror", "store": "postgres", **asyncio.run(_postgres(dsn, users))}
+
+
+async def _rate(write: Callable[[Batch], Awaitable[object]], records: Sequence[Made], at_once: int) -> float:
+    began = time.perf_counter()
+    for at in range(0, len(records), at_once):
+        await write(records[at : at + at_once])
+    return len(records) / (time.perf_counter() - began)
+
+
+async def _redis(url: str, users: int) -> Figures:
+    store = Store(url)
+    bridge = Bridge(store, Config())
+    await _rate(bridge.write, states(users, 1), _BATCH)  # symbols are held from here on
+    batched = await _rate(bridge.write, states(users, 2), _BATCH)
+    alone = await _rate(bridge.write, states(_ALONE, 3), 1)
+    ready = [command for made in states(users, 4) for command in bridge._commands(cache_of(UserState.FromString(made.value or b"")))]
+    began = time.perf_counter()
+    for at in range(0, len(ready), _BATCH * 3):
+        await store.run(ready[at : at + _BATCH * 3])
+    made = users / (time.perf_counter() - began)
+    await store.close()
+    return _compared(batched, alone, made)
+
+
+async def _postgres(dsn: str, users: int) -> Figures:
+    store = Postgres(dsn, "live")
+    await _rate(store.write, states(users, 1), _BATCH)
+    batched = await _rate(store.write, states(users, 2), _BATCH)
+    alone = await _rate(store.write, states(_ALONE, 3), 1)
+    batches = [store._collect(states(users, 4)[at : at + _BATCH]).rows for at in range(0, users, _BATCH)]
+    kinds = ("users", "accounts", "balances", "positions")
+    ready = [[Jsonb(orjson.Fragment(orjson.dumps(rows[kind])), dumps=orjson.dumps) for kind in kinds] for rows in batches]
+    await store.close()
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        began = time.perf_counter()
+        for given in ready:
+            connection.execute("SELECT mirror_account_states(%s, %s, %s, %s)", given)
+        made = users / (time.perf_counter() - began)
+        connection.execute("CREATE TEMP TABLE bare (user_key TEXT, wallet NUMERIC, version BIGINT)")
+        began = time.perf_counter()
+        with connection.cursor().copy("COPY bare FROM STDIN") as copy:
+            for rows in batches:
+                for row in rows["users"]:
+                    copy.write_row((row["user_key"], row["wallet_balance"], row["version"]))
+        copied = users / (time.perf_counter() - began)
+    return {**_compared(batched, alone, made), "copy_rows_per_s": round(copied)}
+
+
+def _compared(batched: float, alone: float, ready: float) -> Figures:
+    return {"states_per_s": round(batched), "one_by_one_per_s": round(alone), "ready_made_per_s": round(ready),
+            "times_one_by_one": round(batched / alone, 1), "share_of_ready_made": round(batched / ready, 2)}
+
+
+async def _portfolio(url: str, users: int) -> Figures:
+    """One pass over everybody, then all of it into Redis."""
+    chance, portfolio, now = random.Random(1), Portfolio(), int(time.time() * 1000)
+    for number in range(users):
+        tickets = tuple(Ticket(f"house:S{chance.randrange(_SYMBOLS)}", BID, 1_000.0, 1_100.0, Rate(), 11.0, Rate()) for _ in range(2))
+        portfolio.put(f"live:{number}", Holding(tickets, 1_000.0, None, None, 0.0, 2), now)
+    passes = []
+    for turn in range(5):
+        marks = {f"house:S{n}": Mark(f"house:S{n}", bid=Decimal(f"1.1{turn}"), ask=Decimal(f"1.2{turn}")) for n in range(_SYMBOLS)}
+        began = time.perf_counter()
+        portfolio.moved(marks)
+        portfolio.symbols(marks, now)
+        told = portfolio.tell(users, now)
+        passes.append((time.perf_counter() - began) * 1000)
+    store = Store(url)
+    records = [Made(PORTFOLIOS, b"w", record_of(told, list(range(at, min(at + 1_000, users))), now, 1), timestamp=now)
+               for at in range(0, users, 1_000)]
+    began = time.perf_counter()
+    for record in records:
+        await PortfolioBridge(store).write([record])
+    seconds = time.perf_counter() - began
+    await store.close()
+    return {"users": users, "told": len(told.users), "pass_ms": round(sorted(passes)[2], 1), "pass_ms_most": round(max(passes), 1),
+            "users_written_per_s": round(users / seconds), "all_written_s": round(seconds, 2)}
+
+
+async def _prices(url: str) -> Figures:
+    """A second's thousand symbols, five times; holders of a symbol asked one by one."""
+    store, sent = Store(url), list[int]()
+
+    async def send(ticks: list[tuple[str, bytes]]) -> None:
+        sent.append(len(ticks))
+
+    market, client, took = Market(store, send, 60_000), await store.client(), list[float]()
+    for turn in range(5):
+        now = int(time.time() * 1000)
+        await store.run([("HSET", keys.market(f"S{n}"), "bid", f"1.1{turn}", "ask", f"1.2{turn}", "ts", now) for n in range(_SYMBOLS)])
+        for at in range(0, _SYMBOLS, 20):  # as they come: 20 in 20 ms
+            began = time.perf_counter()
+            for n in range(at, at + 20):
+                market.heard(f"S{n}".encode())
+            await market.send_next()
+            took.append((time.perf_counter() - began) * 1000)
+    asked = []
+    for n in range(_SYMBOLS):
+        began = time.perf_counter()
+        await client.smembers(keys.holders(f"S{n}", "live"))
+        asked.append((time.perf_counter() - began) * 1000)
+    await store.close()
+    return {"symbols_per_s": round(sum(sent) / (sum(took) / 1000)), "sent": sum(sent), "update_ms_p99": _p99(took),
+            "holders_ms_p99": _p99(asked)}
+
+
+def _p99(values: list[float]) -> float:
+    return round(sorted(values)[int(len(values) * 0.99) - 1], 2)
