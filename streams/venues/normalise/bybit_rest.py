@@ -55,5 +55,5 @@ REST = Rest(EXCHANGE, "", _answer, {
     "wallet-balance": each(read_wallet), "position": _position_part, "order": each(read_order), "account-info": _info,
     "execution": each(read_execution, gap=True), "order-history": each(read_order, gap=True),
 }, {BALANCE_UPDATES: ({"wallet-balance"},), VENUE_MARGIN_CALLS: ({"wallet-balance"},), POSITION_UPDATES: ({"position"},),
-ORDER_UPDATES: ({"order"},),
+    ORDER_UPDATES: ({"order"},),
     ACCOUNT_CONFIG: ({"account-info", "position"},)})

@@ -73,5 +73,5 @@ REST = Rest(EXCHANGE, "", _answer, {
     "margin-mode": _margin_modes, "cross-leverage": _leverages, "position-mode": _position_mode,
     "fills": each(read_trade, gap=True), "order": each(read_resting, gap=True), "done-orders": each(read_resting, gap=True),
 }, {BALANCE_UPDATES: ({"account-overview"},), VENUE_MARGIN_CALLS: ({"account-overview"},), POSITION_UPDATES: ({"positions"},),
-ORDER_UPDATES: ({"orders", "stopOrders"},),
+    ORDER_UPDATES: ({"orders", "stopOrders"},),
     ACCOUNT_CONFIG: ({"position-mode"},)})

@@ -55,5 +55,5 @@ REST = Rest(EXCHANGE, "", _answer, {
     "order": each(read_order, gap=True), "orders-history": each(read_order, gap=True),
     "order-algo": each(read_algo, gap=True), "orders-algo-history": each(read_algo, gap=True),
 }, {BALANCE_UPDATES: ({"balance"},), VENUE_MARGIN_CALLS: ({"balance"},), POSITION_UPDATES: ({"positions"},),
-ORDER_UPDATES: ({"orders-pending", "orders-algo-pending"},),
+    ORDER_UPDATES: ({"orders-pending", "orders-algo-pending"},),
     ACCOUNT_CONFIG: ({"config"},)})
