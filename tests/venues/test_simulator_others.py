@@ -233,7 +233,7 @@ async def test_okx_tells_how_many_and_refuses_the_thirty_first(desk: Desk) -> No
 
 async def test_okx_announces_an_upgrade_and_then_cuts(desk: Desk) -> None:
     socket = await desk.okx()
-    desk.sim.venues[OKX].notice(OKX)  # type: ignore[attr-defined]
+    desk.sim.announce(OKX)
     assert (await frames(socket, 1))[0]["code"] == "64008"
     desk.sim.advance(31)
     assert (await asyncio.wait_for(socket.receive(), 10)).type != aiohttp.WSMsgType.TEXT

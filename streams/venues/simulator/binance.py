@@ -147,6 +147,9 @@ class Binance(Venue):
         if key is not None:
             self.users.tell_expired(key)
 
+    def announce(self, account: str) -> None:
+        self.users.shut_down(account)
+
     def publish(self, account: Account, time_ms: int, events: Sequence[Event]) -> None:
         for frame in self.wire.frames(account, time_ms, events):
             self.users.send(account.name, frame)

@@ -126,7 +126,7 @@ class Orders:
 
     def cancel_all_algos(self, call: Call) -> object:
         symbol = call.need("symbol")
-        for algo in [one for one in call.account.algos.values() if one.status == "NEW" and one.order.symbol == symbol]:
+        for algo in [one for one in call.account.open_algos() if one.order.symbol == symbol]:
             self.exchange.cancel_algo(call.account, algo.id)
         return {"code": 200, "msg": "The operation of cancel all open algo order is done."}
 

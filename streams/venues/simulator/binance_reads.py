@@ -175,8 +175,8 @@ class Reads:
                 "pair": fill.symbol, "time": fill.time_ms}
 
     def open_algos(self, call: Call) -> object:
-        return [self.wire.algo_row(one) for one in call.account.algos.values()
-                if one.status == "NEW" and call.params.get("symbol", one.order.symbol) == one.order.symbol]
+        return [self.wire.algo_row(one) for one in call.account.open_algos()
+                if call.params.get("symbol", one.order.symbol) == one.order.symbol]
 
     def all_algos(self, call: Call) -> object:
         symbol = call.need("symbol")

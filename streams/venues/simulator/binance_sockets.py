@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from streams.venues.simulator.binance import Binance
 
 _PING_MS, _DEAF_MS, _RATE_MAX, _REAL_S = 180_000, 600_000, 10, 0.5
+_CONNECTS_MS = 300_000
 POLICY = 1008
 
 
@@ -41,6 +43,8 @@ class UserSockets:
     def __init__(self, venue: Binance) -> None:
         self.venue, self.market = venue, MarketSockets(venue)
         self.feeds: dict[int, Feed] = {}
+        self._connects: dict[str, deque[int]] = {}
+        self._listening: dict[str, dict[int, Feed]] = {}  # by listen key
         self._tasks: set[asyncio.Task[None]] = set()
 
     # Routes.
@@ -66,8 +70,9 @@ class UserSockets:
 
     async def _serve(self, request: web.Request, *, wrapped: bool, path_form: bool = False) -> web.StreamResponse:
         venue = self.venue
-        if fault := venue.faults.take("refuse", venue=venue.name, path=request.path):
-            return venue._failed(fault).response()
+        fault = venue.faults.take("refuse", venue=venue.name, path=request.path)
+        if fault or self._too_often(request.remote or ""):
+            return (venue._failed(fault) if fault else Answer(403, venue.broken(403))).response()
         feed = Feed(Connection(request, venue.name, venue.clock, venue.faults), wrapped, pinged_ms=venue.clock.now_ms())
         mute = path_form and venue.switches.strict
         if not mute:
@@ -77,6 +82,23 @@ class UserSockets:
             return await venue.serve(feed.connection, lambda text: self._heard(feed, text, mute=mute))
         finally:
             del self.feeds[feed.connection.number]
+            for key in list(feed.keys):
+                self._forget(feed, key)
+
+    def _too_often(self, address: str) -> bool:
+        """Who connects more often than `connects_max` in five minutes meets the firewall."""
+        now = self.venue.clock.now_ms()
+        recent = self._connects.setdefault(address, deque())
+        recent.append(now)
+        while recent[0] <= now - _CONNECTS_MS:
+            recent.popleft()
+        return self.venue.switches.limits and len(recent) > self.venue.switches.connects_max
+
+    def _forget(self, feed: Feed, key: str) -> None:
+        feed.keys.pop(key, None)
+        self._listening.get(key, {}).pop(feed.connection.number, None)
+        if not self._listening.get(key):
+            self._listening.pop(key, None)
 
     def _listen(self, feed: Feed, wanted: dict[str, frozenset[str] | None]) -> None:
         for text, events in wanted.items():
@@ -85,6 +107,7 @@ class UserSockets:
                 continue  # a key that does not exist opens and stays silent
             none = events is None and self.venue.switches.events_absent == "none"
             feed.keys[text] = frozenset() if none else events
+            self._listening.setdefault(text, {})[feed.connection.number] = feed
             feed.connection.account = key.account
             feed.connection.topics[text[:4]] = {}
 
@@ -103,7 +126,7 @@ class UserSockets:
             self._listen(feed, {str(one): None if self.venue.switches.events_absent == "none" else frozenset(EVENTS) for one in params})
         elif method == "UNSUBSCRIBE":
             for one in params:
-                feed.keys.pop(str(one), None)
+                self._forget(feed, str(one))
         elif method == "LIST_SUBSCRIPTIONS":
             result = list(feed.keys)
         feed.connection.send(json.dumps({"result": result, "id": number}, separators=(",", ":")))
@@ -116,10 +139,12 @@ class UserSockets:
             self._send(key.text, frame)
 
     def _send(self, key: str, frame: Json) -> None:
+        if key not in self._listening:
+            return
         event = str(frame["e"])
         bare = json.dumps(frame, separators=(",", ":"))
-        for feed in list(self.feeds.values()):
-            if key in feed.keys and _allowed(feed.keys[key], event):
+        for feed in list(self._listening.get(key, {}).values()):
+            if _allowed(feed.keys[key], event):
                 feed.connection.send(f'{{"stream":"{key}","data":{bare}}}' if feed.wrapped else bare, event)
 
     def tell_expired(self, key: ListenKey) -> None:
@@ -130,15 +155,14 @@ class UserSockets:
             frame["listenKey"] = key.text
         for _ in range(switches.expiry_repeats):
             self._send(key.text, frame)
-        for feed in self.feeds.values():
-            feed.keys.pop(key.text, None)
+        for feed in list(self._listening.get(key.text, {}).values()):
+            self._forget(feed, key.text)
 
     def shut_down(self, account: str) -> None:
         """`serverShutdown`, some minutes before maintenance."""
         key = self.venue.keys.live(account)
-        for feed in self.feeds.values():
-            if key is not None and key.text in feed.keys:
-                feed.connection.send(json.dumps({"e": "serverShutdown", "E": self.venue.clock.now_ms()}), "serverShutdown")
+        for feed in list(self._listening.get(key.text, {}).values()) if key else ():
+            feed.connection.send(json.dumps({"e": "serverShutdown", "E": self.venue.clock.now_ms()}), "serverShutdown")
 
     def tend(self) -> None:
         """Pings each 3 minutes, a cut after 10 without an answer, another after 24 hours."""

@@ -106,6 +106,8 @@ class Order:
     expiry_reason: int = 0
     created_ms: int = 0
     updated_ms: int = 0
+    fees: Decimal = ZERO
+    realised: Decimal = ZERO
 
     @property
     def left(self) -> Decimal:
@@ -194,6 +196,8 @@ class Account:
     income: list[Income] = field(default_factory=list)
     leverage: dict[str, int] = field(default_factory=dict)
     isolated: set[str] = field(default_factory=set)
+    working: dict[int, Order] = field(default_factory=dict)  # of `orders`, those that may be open: not all that ever were are looked at
+    waiting: dict[int, Algo] = field(default_factory=dict)  # likewise of `algos`
     called: bool = False  # a margin call was told and the account has not recovered since
     opened_ms: int = 0
 
@@ -202,11 +206,19 @@ class Account:
 
     def open_orders(self) -> list[Order]:
         """Those in the book, oldest first."""
-        return [order for order in self.orders.values() if order.status in OPEN]
+        for number in [number for number, order in self.working.items() if order.status not in OPEN]:
+            del self.working[number]
+        return list(self.working.values())
+
+    def enter(self, order: Order) -> None:
+        """One more order in the book."""
+        self.orders[order.id] = self.working[order.id] = order
 
     def open_algos(self) -> list[Algo]:
-        """Those that wait for their trigger or for their child order."""
-        return [algo for algo in self.algos.values() if algo.status in {NEW, "TRIGGERING", "TRIGGERED"}]
+        """Those that wait for their trigger."""
+        for number in [number for number, algo in self.waiting.items() if algo.status != NEW]:
+            del self.waiting[number]
+        return list(self.waiting.values())
 
 
 class OrderMoved(NamedTuple):

@@ -101,7 +101,7 @@ class BybitRest:
 
     def open_orders(self, call: Call) -> object:
         rows = [self.wire.order(call.account, one) for one in call.account.open_orders() if self._of(call, one.symbol)]
-        rows += [self.wire.algo(one) for one in call.account.algos.values() if one.status == "NEW" and self._of(call, one.order.symbol)]
+        rows += [self.wire.algo(one) for one in call.account.open_algos() if self._of(call, one.order.symbol)]
         if wanted := call.params.get("orderId"):
             rows = [row for row in (self.wire.order(call.account, one) for one in call.account.orders.values())
                     if row["orderId"] == wanted]

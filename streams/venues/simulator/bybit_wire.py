@@ -66,7 +66,6 @@ class BybitWire:
 
     def order(self, account: Account, order: Order) -> Json:
         """Stream and REST rows are the same."""
-        fee = sum((one.fee for one in account.fills if one.order_id == order.id), ZERO)
         left = order.left if order.status in books.OPEN else ZERO
         return {
             "category": "linear", "symbol": order.symbol, "orderId": order_id(order.algo_id or order.id), "orderLinkId": order.client_id,
@@ -78,7 +77,7 @@ class BybitWire:
             "price": say_short(order.price), "qty": say_short(order.quantity),
             "avgPrice": mean(order.average) if order.filled else "", "leavesQty": say_short(left),
             "leavesValue": say_short(left * order.price),
-            "cumExecQty": say_short(order.filled), "cumExecValue": say_short(order.cost), "cumExecFee": say_short(fee),
+            "cumExecQty": say_short(order.filled), "cumExecValue": say_short(order.cost), "cumExecFee": say_short(order.fees),
             "orderType": order.type.capitalize(), "stopOrderType": "Stop" if order.algo_id else "", "orderIv": "",
             "triggerPrice": say_short(order.stop_price) if order.stop_price else "", "takeProfit": "", "stopLoss": "",
             "triggerBy": "", "tpTriggerBy": "", "slTriggerBy": "", "triggerDirection": 0, "placeType": "",
@@ -86,7 +85,8 @@ class BybitWire:
             "smpType": "None", "smpOrderId": "", "slLimitPrice": "0", "tpLimitPrice": "0", "tpslMode": "UNKNOWN",
             "createType": "CreateByUser" if not order.client_id.startswith("autoclose-") else "CreateByLiq", "marketUnit": "",
             "createdTime": str(order.created_ms), "updatedTime": str(order.updated_ms), "feeCurrency": "", "closedPnl": "0",
-            "cumFeeDetail": {self.exchange.instruments[order.symbol].quote: say_short(fee)} if fee else {}, "slippageTolerance": "0",
+            "cumFeeDetail": {self.exchange.instruments[order.symbol].quote: say_short(order.fees)} if order.fees else {},
+            "slippageTolerance": "0",
             "slippageToleranceType": "UNKNOWN"}
 
     def algo(self, algo: Algo) -> Json:

@@ -3,6 +3,8 @@
 import argparse
 import asyncio
 import json
+import os
+from typing import TextIO
 
 from streams.venues.simulator.catalogue import VENUES
 from streams.venues.simulator.clock import Clock
@@ -14,15 +16,19 @@ from streams.venues.simulator.venue import Switches
 
 def simulate(options: argparse.Namespace) -> int:
     """Serve until stopped; the first line on stdout is {"urls", "control", "accounts"}."""
-    asyncio.run(_serve(options))
+    with open(options.truth or os.devnull, "w", buffering=1) as file:
+        asyncio.run(_serve(options, file))
     return 0
 
 
-async def _serve(options: argparse.Namespace) -> None:
+async def _serve(options: argparse.Namespace, file: TextIO) -> None:
     ports = {name: int(number) for name, _, number in (one.partition("=") for one in options.port)}
     clock = Clock(speed=options.speed)
-    async with Simulator(tuple(options.venue or VENUES), switches=Switches(strict=not options.lenient), clock=clock, seed=options.seed,
-                         ports=ports) as sim:
+    made = Simulator(tuple(options.venue or VENUES), switches=Switches(strict=not options.lenient), clock=clock, seed=options.seed,
+                     ports=ports)
+    if options.truth:
+        made.truth_log.write_to(file)
+    async with made as sim:
         traders = Traders(sim, options.accounts, options.events, options.seed)
         print(json.dumps({"urls": {name: urls._asdict() for name, urls in sim.urls.items() if name != "control"},
                           "control": sim.urls["control"].rest, "accounts": [credentials(one) for one in traders.accounts]}), flush=True)

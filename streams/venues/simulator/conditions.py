@@ -12,6 +12,8 @@ from streams.venues.simulator.truth import Truth
 
 TRIGGERING, TRIGGERED, FINISHED, REJECTED = "TRIGGERING", "TRIGGERED", "FINISHED", "REJECTED"
 TRAILING = "TRAILING_STOP_MARKET"
+_NOT_FILLED = ("Due to the order could not be filled immediately, the FOK order has been rejected. "
+               "The order will not be recorded in the order history")
 _RISING = {("STOP", BUY), ("STOP_MARKET", BUY), ("TAKE_PROFIT", books.SELL), ("TAKE_PROFIT_MARKET", books.SELL)}
 
 
@@ -32,7 +34,7 @@ class Conditions(Matching):
         if order.type != TRAILING and self._is_met(algo):
             raise Refused("would_trigger")
         algo.created_ms = algo.updated_ms = self.now()
-        account.algos[algo.id] = algo
+        account.algos[algo.id] = account.waiting[algo.id] = algo
         self.tell(account, [AlgoMoved(replace(algo))])
         if order.type == TRAILING:
             self._trail(account, algo)
@@ -48,7 +50,7 @@ class Conditions(Matching):
 
     def fire(self, account: Account, symbol: str) -> None:
         """Place the orders of all conditions that the price has met."""
-        for algo in [one for one in account.algos.values() if one.status == books.NEW and one.order.symbol == symbol]:
+        for algo in [one for one in account.open_algos() if one.order.symbol == symbol]:
             if algo.order.type == TRAILING:
                 self._trail(account, algo)
             if self._is_met(algo):
@@ -94,6 +96,8 @@ class Conditions(Matching):
         self._match(account, child, events)
         events.append(self._turn(algo, TRIGGERED))
         self._end_parent(account, child, events)
+        if child.expiry_reason:
+            events.append(books.TriggerRejected(child.symbol, child.id, _NOT_FILLED))
         self.tell(account, events)
         self.watch(account)
 

@@ -72,7 +72,7 @@ async def _do(sim: Simulator, action: str, said: Given) -> object:
         return {}
     simple: dict[str, Callable[..., object]] = {
         "price": sim.price, "transfer": sim.transfer, "fund": sim.fund, "advance": sim.advance, "fault": sim.fault,
-        "expire_key": sim.expire_key, "clear_faults": sim.faults.clear}
+        "expire_key": sim.expire_key, "announce": sim.announce, "clear_faults": sim.faults.clear}
     if action not in simple:
         raise ValueError(f"expected an action among accounts, trade, disconnect, switches, {', '.join(simple)}, was {action!r}")
     simple[action](**said)

@@ -100,6 +100,8 @@ class Ledger:
         position.updated_ms = now
         order.filled += quantity
         order.cost += quantity * price
+        order.fees += fee
+        order.realised += realised
         order.updated_ms = now
         fill = Fill(next(self.trade_ids), order.symbol, order.id, order.client_id, order.side, order.position_side, quantity, price,
                     fee, realised, instrument.quote, maker, now)

@@ -13,6 +13,7 @@ from streams.venues.simulator.ledger import Ledger
 from streams.venues.simulator.margin import leverage
 from streams.venues.simulator.truth import Truth
 
+_TRIGGERED_FOK = 8
 _LETTERS = string.ascii_letters + string.digits
 PriceListener = Callable[[str, Decimal], None]
 
@@ -74,7 +75,7 @@ class Matching(Ledger):
         order.original_type = order.original_type or order.type
         order.client_id = order.client_id or "".join(self.random.choices(_LETTERS, k=22))
         order.created_ms = order.updated_ms = self.now()
-        account.orders[order.id] = order
+        account.enter(order)
         if order.good_till_ms:
             self.clock.after(max(0, order.good_till_ms - order.created_ms), lambda: self._expire(account, order))
         return OrderMoved(replace(order), books.NEW)
@@ -107,6 +108,7 @@ class Matching(Ledger):
             bid, ask = self.quote(order.symbol)
             self._execute(account, order, ask if order.side == BUY else bid, events)
         elif order.status in books.OPEN and order.tif in {"IOC", "FOK"}:
+            order.expiry_reason = _TRIGGERED_FOK if order.algo_id and order.tif == "FOK" else 0
             self._finish(order, books.EXPIRED, events)
 
     def _meets_itself(self, account: Account, order: Order, events: list[Event]) -> bool:

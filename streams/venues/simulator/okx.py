@@ -222,7 +222,7 @@ class Okx(Venue):
                         ("account", [self.wire.balance(account)])]
         return []
 
-    def notice(self, account: str) -> None:
+    def announce(self, account: str) -> None:
         """64008: reconnect within 30 s; the connections are closed then."""
         for line in [one for one in self.lines.values() if one.connection.account == account]:
             self._say(line, {"event": "notice", "code": "64008",

@@ -153,8 +153,8 @@ class OkxRest:
 
     def open_algos(self, call: Call) -> object:
         wanted = call.need("ordType").split(",")
-        return [self.wire.algo(call.account, one) for one in call.account.algos.values()
-                if one.status == "NEW" and "trigger" in wanted and self._matching(call, one.order.symbol)]
+        return [self.wire.algo(call.account, one) for one in call.account.open_algos()
+                if "trigger" in wanted and self._matching(call, one.order.symbol)]
 
     # Changes.
     def each(self, change: Callable[[Account, Mapping[str, str]], Json]) -> Callable[[Call], object]:

@@ -37,8 +37,6 @@ class OkxWire:
     def order(self, account: Account, order: Order, fill: Fill | None = None) -> Json:
         """Stream and REST rows; a fee is negative where it is paid."""
         instrument = self.exchange.instruments[order.symbol]
-        fees = sum((one.fee for one in account.fills if one.order_id == order.id), ZERO)
-        pnl = sum((one.realised for one in account.fills if one.order_id == order.id), ZERO)
         value = order.quantity * instrument.contract_size * (order.price or self.exchange.marks[order.symbol])
         category = ("full_liquidation" if order.client_id.startswith("autoclose-") else
                     "adl" if order.client_id.startswith("adl_autoclose") else "normal")
@@ -46,7 +44,7 @@ class OkxWire:
             **_ORDER_EMPTY, "accFillSz": say_short(order.filled), "attachAlgoOrds": [],
             "avgPx": mean(order.average) if order.filled else "",
             "cTime": str(order.created_ms), "cancelSource": {books.CANCELED: "1", books.EXPIRED: "14"}.get(order.status, ""),
-            "category": category, "clOrdId": order.client_id, "code": "0", "execType": _taken(fill), "fee": say_short(-fees),
+            "category": category, "clOrdId": order.client_id, "code": "0", "execType": _taken(fill), "fee": say_short(-order.fees),
             "feeCcy": instrument.quote, "fillFee": say_short(-fill.fee) if fill else "0", "fillFeeCcy": instrument.quote if fill else "",
             "fillMarkPx": say(self.exchange.marks[order.symbol]) if fill else "", "instId": order.symbol, "instType": "SWAP",
             "fillNotionalUsd": mean(fill.quantity * instrument.contract_size * fill.price) if fill else "",
@@ -54,7 +52,7 @@ class OkxWire:
             "fillSz": say_short(fill.quantity) if fill else "0", "fillTime": str(fill.time_ms) if fill else "",
             "isTpLimit": "false", "lastPx": say(self.exchange.marks[order.symbol]), "lever": str(margin.leverage(account, order.symbol)),
             "linkedAlgoOrd": {"algoId": str(order.algo_id) if order.algo_id else ""}, "notionalUsd": mean(value), "ordId": str(order.id),
-            "ordType": "market" if order.type == "MARKET" else KINDS.get(order.tif, "limit"), "pnl": say_short(pnl),
+            "ordType": "market" if order.type == "MARKET" else KINDS.get(order.tif, "limit"), "pnl": say_short(order.realised),
             "posSide": LEGS[order.position_side], "px": say_short(order.price) if order.price else "", "rebate": "0",
             "rebateCcy": instrument.quote, "reduceOnly": "true" if order.reduce_only else "false", "side": order.side.lower(),
             "state": _STATE[order.status], "stpMode": "cancel_maker", "sz": say_short(order.quantity),

@@ -13,4 +13,5 @@ def describe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--events", type=float, default=2.0, metavar="N", help="orders a second, all accounts together")
     parser.add_argument("--speed", type=float, default=1.0, help="simulated seconds a second")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--truth", metavar="FILE", help="every change of state as JSON lines")
     parser.add_argument("--lenient", action="store_true", help="as the test network: retired addresses still work")

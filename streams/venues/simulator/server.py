@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import Mapping
 from decimal import Decimal
 from types import TracebackType
@@ -54,6 +55,7 @@ class Simulator:
         self.exchanges = {name: Exchange(name, self.clock, self.truth_log, seed) for name in venues}
         self.venues = {name: _KINDS[name](exchange, self.faults, self.switches) for name, exchange in self.exchanges.items()}
         self.urls: dict[str, Urls] = {}
+        self.tls: ssl.SSLContext | None = None  # set before the start: the venues speak https and wss, as some clients insist
         self._ports = dict(ports or {})
         self._runners: list[web.AppRunner] = []
         self._ticking: asyncio.Task[None] | None = None
@@ -68,20 +70,21 @@ class Simulator:
     async def start(self) -> None:
         """Listen on 127.0.0.1, a port per venue and one for `control`; free ports unless given."""
         for name, venue in self.venues.items():
-            self.urls[name] = await self._listen(venue.app(), self._ports.get(name, 0))
+            self.urls[name] = await self._listen(venue.app(), self._ports.get(name, 0), self.tls)
         self.urls["control"] = await self._listen(control_app(self), self._ports.get("control", 0))
         for name, venue in self.venues.items():
             venue.address = self.urls[name].ws
         self._ticking = asyncio.create_task(self._tick())
 
-    async def _listen(self, app: web.Application, port: int) -> Urls:
+    async def _listen(self, app: web.Application, port: int, tls: ssl.SSLContext | None = None) -> Urls:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", port)
+        site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=tls)
         await site.start()
         self._runners.append(runner)
         found = runner.addresses[0][1]
-        return Urls(f"http://127.0.0.1:{found}", f"ws://127.0.0.1:{found}")
+        safe = "s" if tls else ""
+        return Urls(f"http{safe}://127.0.0.1:{found}", f"ws{safe}://127.0.0.1:{found}")
 
     async def stop(self) -> None:
         """Cut everything."""
@@ -177,6 +180,15 @@ class Simulator:
     def expire_key(self, account: str) -> None:
         """The account's session token ends now (Binance: listenKeyExpired)."""
         self.venues[self.exchange_of(account).venue].expire(account)
+
+    def announce(self, account: str) -> None:
+        """Connections will soon end: serverShutdown (Binance), notice 64008 (OKX, which cuts after 30 s)."""
+        self.venues[self.exchange_of(account).venue].announce(account)
+
+    def deleverage(self, account: str, symbol: str, side: str = BOTH) -> Order:
+        """The venue closes a position against its best trader (ADL)."""
+        exchange = self.exchange_of(account)
+        return exchange.force(exchange.accounts[account], exchange.accounts[account].positions[(symbol, side)], "adl_autoclose")
 
     # Truth.
     def truth(self, account: str) -> State:

@@ -1,16 +1,21 @@
 """The truth log: every change of state with a sequence, what tests compare all other books with."""
 
+import json
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from decimal import Decimal
-from typing import NamedTuple
+from itertools import islice
+from typing import NamedTuple, TextIO
 
 from schemas.money import say
 from streams.venues.simulator.books import Account, Event
 
+KEPT = 200_000
+
 
 class Entry(NamedTuple):
-    """`kind` is the event's name; `data` is plain JSON, amounts as text."""
+    """`kind` is the event's name; `data` as `since` tells it is plain JSON, amounts as text."""
 
     sequence: int
     time_ms: int
@@ -34,10 +39,16 @@ def plain(value: object) -> object:
 
 
 class Truth:
-    """All entries since the start, of all venues, in one order."""
+    """Entries of all venues in one order: the newest `KEPT`, and all of them as JSON lines after `write_to`."""
 
     def __init__(self) -> None:
-        self.entries: list[Entry] = []
+        self.entries: deque[Entry] = deque(maxlen=KEPT)
+        self.count = 0
+        self._file: TextIO | None = None
+
+    def write_to(self, file: TextIO) -> None:
+        """From now on every entry is a line of `file`, too."""
+        self._file = file
 
     def log(self, account: Account, time_ms: int, events: Sequence[Event]) -> None:
         """Each event of one transaction."""
@@ -46,8 +57,17 @@ class Truth:
 
     def note(self, account: Account, time_ms: int, kind: str, data: object) -> None:
         """One entry."""
-        self.entries.append(Entry(len(self.entries) + 1, time_ms, account.venue, account.name, kind, plain(data)))
+        self.count += 1
+        entry = Entry(self.count, time_ms, account.venue, account.name, kind, data)
+        self.entries.append(entry)
+        if self._file:
+            self._file.write(json.dumps(_told(entry)._asdict()) + "\n")
 
     def since(self, sequence: int) -> list[Entry]:
         """Entries after `sequence`."""
-        return self.entries[sequence:]
+        first = self.count - len(self.entries)
+        return [_told(entry) for entry in islice(self.entries, max(0, sequence - first), None)]
+
+
+def _told(entry: Entry) -> Entry:
+    return entry._replace(data=plain(entry.data))

@@ -36,6 +36,7 @@ class Switches:
     expiry_text_time: bool = True  # its E as a string
     expiry_names_key: bool = True  # its field listenKey
     weight_max: int = 2_400  # Binance, a minute and address
+    connects_max: int = 300  # Binance, in five minutes and by address: the spot figure, futures publish none
     repeat_ms: int = 5_000  # OKX repeats account and positions that often
     ping_ms: int = 18_000  # KuCoin's pingInterval
     double_filled: bool = False  # Bybit tells Filled twice, as in a race with a cancel
@@ -140,6 +141,9 @@ class Venue:
 
     def expire(self, account: str) -> None:
         """The account's session token ends now, where the venue has one."""
+
+    def announce(self, account: str) -> None:
+        """The venue says that connections will soon end, where it does."""
 
     def wrap(self, answer: object) -> object:
         """The venue's envelope around a successful answer."""

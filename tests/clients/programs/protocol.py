@@ -6,9 +6,9 @@ import sys
 import threading
 
 
-def settings() -> dict[str, str]:
-    """venue, rest, ws, key, secret, passphrase, symbol."""
-    found: dict[str, str] = json.loads(sys.argv[1])
+def settings() -> dict[str, object]:
+    """venue, rest, ws, key, secret, passphrase, symbol; for ccxt a list of them under `venues`."""
+    found: dict[str, object] = json.loads(sys.argv[1])
     return found
 
 

@@ -1,4 +1,4 @@
-"""ccxt.pro, unmodified, base addresses only: snapshot, orders, positions, balance, keep alive, on any of the four venues."""
+"""ccxt.pro, unmodified, base addresses only: snapshot, orders, positions, balance on all given venues at once (importing it takes long)."""
 
 import asyncio
 
@@ -36,24 +36,32 @@ async def _watch(what: str, call: object, *words: object) -> None:
             say(what, one)
 
 
-async def main() -> None:
-    """Snapshot first, then streams until told to stop."""
-    given = settings()
-    exchange = _exchange(given)
+async def follow(given: dict[str, str], leaving: asyncio.Event) -> None:
+    """One venue: snapshot first, then streams until told to stop."""
+    exchange, venue = _exchange(given), given["venue"]
     await exchange.load_markets()
-    params = {"type": "swap"} if given["venue"] == "okx_v5" else {}
-    say("snapshot", {"balance": (await exchange.fetch_balance())["total"], "orders": await exchange.fetch_open_orders(_SYMBOL),
+    params = {"type": "swap"} if venue == "okx_v5" else {}
+    say(f"snapshot {venue}", {"balance": (await exchange.fetch_balance())["total"], "orders": await exchange.fetch_open_orders(_SYMBOL),
                      "positions": await exchange.fetch_positions([_SYMBOL])})
-    watches = [asyncio.create_task(_watch("order", exchange.watch_orders, _SYMBOL)),
-               asyncio.create_task(_watch("position", exchange.watch_positions, [_SYMBOL])),
-               asyncio.create_task(_watch("balance", exchange.watch_balance, params))]
-    await goodbye()
-    if given["venue"] == "binance_usdm":
+    watches = [asyncio.create_task(_watch(f"order {venue}", exchange.watch_orders, _SYMBOL)),
+               asyncio.create_task(_watch(f"position {venue}", exchange.watch_positions, [_SYMBOL])),
+               asyncio.create_task(_watch(f"balance {venue}", exchange.watch_balance, params))]
+    await leaving.wait()
+    if venue == "binance_usdm":
         await exchange.keep_alive_listen_key({"type": "future"})
-    say("alive")
+    say(f"alive {venue}")
     for watch in watches:
         watch.cancel()
     await exchange.close()
+
+
+async def main() -> None:
+    """All venues until told to stop."""
+    leaving = asyncio.Event()
+    following = [asyncio.create_task(follow(given, leaving)) for given in settings()["venues"]]
+    await asyncio.wait([asyncio.create_task(goodbye()), *following], return_when=asyncio.FIRST_COMPLETED)
+    leaving.set()
+    await asyncio.gather(*following)
 
 
 asyncio.run(main())

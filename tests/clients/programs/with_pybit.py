@@ -15,7 +15,8 @@ def main() -> None:
     pybit._http_manager.HTTP_URL = given["rest"]
     pybit.unified_trading.PRIVATE_WSS = f"{given['ws']}/v5/private"
     rest = pybit.unified_trading.HTTP(api_key=given["key"], api_secret=given["secret"])
-    say("snapshot", {"wallet": rest.get_wallet_balance(accountType="UNIFIED"), "orders": rest.get_open_orders(category="linear", settleCoin="USDT"),
+    say("snapshot", {"wallet": rest.get_wallet_balance(accountType="UNIFIED"),
+                     "orders": rest.get_open_orders(category="linear", settleCoin="USDT"),
                      "positions": rest.get_positions(category="linear", settleCoin="USDT"),
                      "fills": rest.get_executions(category="linear"), "key": rest.get_api_key_information()})
     stream = pybit.unified_trading.WebSocket(testnet=False, channel_type="private", api_key=given["key"], api_secret=given["secret"],
