@@ -18,6 +18,7 @@ from streams.config import Config
 log = logging.getLogger(__name__)
 _BATCH_RECORDS_MAX = 2_000
 _POLL_MS = 100
+COMMIT_S = 0.2
 _BACKOFF_FIRST_S, _BACKOFF_MAX_S = 0.05, 5.0
 
 
@@ -63,14 +64,16 @@ async def consume(config: Config, mirror: Mirror, status: Status, stop: asyncio.
     try:
         if not await persist(consumer.start, (KafkaError,), stop):
             return
+        offsets = Offsets(consumer, mirror.name, status)
         while not stop.is_set():
             status.partitions = len(consumer.assignment())
             taken = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_BATCH_RECORDS_MAX)
             batch: list[Record] = [record for records in taken.values() for record in records]
             if batch and await _deliver((mirror, letters), batch, status, stop):
-                await _commit(consumer, {partition: records[-1].offset + 1 for partition, records in taken.items() if records}, mirror.name)
+                offsets.take({partition: records[-1].offset + 1 for partition, records in taken.items() if records})
                 status.records += len(batch)
-                status.last_commit_ms = int(time.time() * 1000)
+            await offsets.commit()
+        await offsets.commit(at_once=True)
     finally:
         await letters.close()
         await consumer.stop()
@@ -123,12 +126,34 @@ async def _deliver(to: tuple[Mirror, Letters], batch: Batch, status: Status, sto
     return delivered and await persist(bury, (KafkaError,), stop)
 
 
-async def _commit(consumer: AIOKafkaConsumer, offsets: dict[object, int], name: str) -> None:
-    # A partition that moved while the store was away is its new owner's: the records come again there, and lose by version.
-    owned = {partition: offset for partition, offset in offsets.items() if partition in consumer.assignment()}
-    try:
-        if owned:
-            await consumer.commit(owned)
-            metrics.CAUGHT_UP.labels(name).set_to_current_time()
-    except (CommitFailedError, IllegalStateError, KafkaError) as error:
-        log.warning("%s: offsets not committed, the batch will come again: %s", name, error)
+class Offsets:
+    """Behind what is handled; committed at most every `COMMIT_S`: a broker's answer a batch would hold up the next one.
+
+    What comes again after a crash loses by version or finds its row there.
+    """
+
+    def __init__(self, consumer: AIOKafkaConsumer, name: str, status: Status) -> None:
+        self._consumer, self._name, self._status = consumer, name, status
+        self._due: dict[object, int] = {}
+        self._assigned = consumer.assignment()
+        self._committed_s = 0.0
+
+    def take(self, offsets: dict[object, int]) -> None:
+        """These are handled."""
+        self._due |= offsets
+
+    async def commit(self, *, at_once: bool = False) -> None:
+        """Commits what is due; what was due before partitions moved is their new owner's to handle again."""
+        if self._assigned != self._consumer.assignment():
+            self._assigned = self._consumer.assignment()
+            self._due = {partition: offset for partition, offset in self._due.items() if partition in self._assigned}
+        if not self._due or not (at_once or time.monotonic() - self._committed_s >= COMMIT_S):
+            return
+        due, self._due, self._committed_s = self._due, {}, time.monotonic()
+        try:
+            await self._consumer.commit(due)
+        except (CommitFailedError, IllegalStateError, KafkaError) as error:
+            log.warning("%s: offsets not committed, the batch will come again: %s", self._name, error)
+            return
+        metrics.CAUGHT_UP.labels(self._name).set_to_current_time()
+        self._status.last_commit_ms = int(time.time() * 1000)
