@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaProducer
 
 from streams import topics
 from streams.config import Config
+from streams.prices import now_ms
 from streams.rules.apply import begin
 from streams.stack.generator_facts import FIRST_USER, Facts
 from streams.stack.generator_house import Record
@@ -37,7 +38,7 @@ async def generate(config: Config, stop: asyncio.Event | None = None) -> None:
     and nothing must be remembered between runs.
     """
     stop = stop or _stop_on_signals()
-    start_ms = _now_ms()
+    start_ms = now_ms()
     first = await first_free_user(config)
     facts = Facts(config.seed, config.generator_users, first=first, source=f"{_SOURCE}{start_ms}", start_ms=start_ms)
     producer = AIOKafkaProducer(bootstrap_servers=config.kafka_bootstrap, acks="all", enable_idempotence=True, linger_ms=2,
@@ -46,7 +47,7 @@ async def generate(config: Config, stop: asyncio.Event | None = None) -> None:
     try:
         await asyncio.to_thread(begin, config, rules(), "generator")
         await send(producer, _ticks(facts, len(INSTRUMENTS)))
-        opening = facts.opening(_now_ms() - _AWAY_MS)
+        opening = facts.opening(now_ms() - _AWAY_MS)
         await send(producer, [record for record in opening if record[0] != topics.ORDER_UPDATES])
         await _pause(stop, _FUNDED_S)
         await send(producer, [record for record in opening if record[0] == topics.ORDER_UPDATES])
@@ -65,7 +66,7 @@ async def _flow(producer: AIOKafkaProducer, facts: Facts, config: Config, stop: 
         records = _ticks(facts, min(due, _CHUNK))
         ticks += due
         while events < spent * config.generator_events_per_s and len(records) < _CHUNK:
-            found = facts.next_batch(_now_ms() - _AWAY_MS)
+            found = facts.next_batch(now_ms() - _AWAY_MS)
             events += len(found)
             records += found
         await send(producer, records)
@@ -92,7 +93,7 @@ def _number(key: bytes, value: bytes) -> int:
 
 
 def _ticks(facts: Facts, count: int) -> list[Record]:
-    ticks = [facts.market.tick(_now_ms()) for _ in range(count)]
+    ticks = [facts.market.tick(now_ms()) for _ in range(count)]
     return [(topics.PRICE_TICKS, tick.instrument, tick) for tick in ticks]
 
 
@@ -108,7 +109,3 @@ def _stop_on_signals() -> asyncio.Event:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     return stop
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
