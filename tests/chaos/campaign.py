@@ -117,6 +117,8 @@ def plan(shape: Shape, trial: Trial, chance: random.Random) -> list[Blows]:
     faults = _faults(shape, trial, chance)
     chunk = max((trial.facts - phases * 2 * BURST) // (len(faults) - phases), 1) + 1
     dealt = [faults[at::phases] for at in range(phases)]
+    if trial.without == "claim":  # it is of who sleeps and wakes up that a claim protects
+        dealt = [[(blows[0][0], "pause"), *blows[1:]] for blows in dealt]
     return [Blows([blows[0]], [*blows[2:], (EXTRA, "leave")], blows[1], chunk) for blows in dealt]
 
 

@@ -15,6 +15,7 @@ from streams.engine.transport import Bundle
 from streams.engine.writer import GroupWriter, Records
 
 COMMITS_S = "10"  # without fences: a death finds facts that were folded and not committed, which is then no matter of luck either
+ROWS_S = 1.0  # without claim: so long rows are in hand
 OUTPUTS_S = 0.2  # outputs leave so long after their rows: a death between the two is then no matter of luck
 
 
@@ -39,9 +40,10 @@ class AnyOwner(Partition):
 
 
 class Trusting(GroupWriter):
-    """Does not look where its rows went."""
+    """Does not look where its rows went, and has some in hand whenever it falls asleep."""
 
     async def write_rows(self, number: int, part: Partition, records: Records) -> None:
+        await asyncio.sleep(ROWS_S)
         for count, sent in await self.send(self.ledger.changelog_topic_name, number, records):
             part.next = int((await sent).offset) + count
 
