@@ -29,6 +29,7 @@ class Account(NamedTuple):
     api_secret_encrypted: bytes
     passphrase_encrypted: bytes | None
     complete_until: datetime
+    exposed: bool  # with open positions, as the mirror knows: such are read first
 
     @property
     def name(self) -> tuple[str, str]:
@@ -89,8 +90,9 @@ async def active(connection: Connection) -> list[Account]:
     async with connection.cursor(row_factory=class_row(Account)) as cursor:
         await cursor.execute("""
             SELECT user_key, account_id, venue, environment, credentials_version, api_key_encrypted, api_secret_encrypted,
-                passphrase_encrypted, coalesce(complete_until, created_at) AS complete_until
-            FROM exchange_accounts
+                passphrase_encrypted, coalesce(complete_until, created_at) AS complete_until,
+                EXISTS (SELECT FROM positions p WHERE (p.user_key, p.account_id, p.status) = (a.user_key, a.account_id, 'open')) AS exposed
+            FROM exchange_accounts a
             WHERE is_active AND api_key_encrypted IS NOT NULL AND api_secret_encrypted IS NOT NULL
             ORDER BY user_key, account_id""")
         return await cursor.fetchall()

@@ -14,10 +14,11 @@ Order = tuple[str, str, bool]  # symbol, id, whether conditional
 class Memory:
     """Told by every fact that was published; `since_ms` is None for an account never seen."""
 
-    def __init__(self, since_ms: int | None = None) -> None:
+    def __init__(self, since_ms: int | None = None, was_exposed: bool = False) -> None:
         self.held: frozenset[Held] = frozenset()
         self.orders: dict[Order, None] = {}
         self.proven_ms = self.acknowledged_ms = since_ms
+        self._was_exposed = was_exposed  # before this process: until it is read
         self.event_ms = 0  # the newest transaction time told
 
     @property
@@ -30,7 +31,7 @@ class Memory:
     @property
     def exposed(self) -> bool:
         """Whether money is at risk: positions or open orders."""
-        return bool(self.orders) or any(one.topic == names.POSITION_UPDATES for one in self.held)
+        return self._was_exposed or bool(self.orders) or any(one.topic == names.POSITION_UPDATES for one in self.held)
 
     def symbols(self) -> frozenset[str]:
         """Of positions and open orders."""
@@ -38,7 +39,7 @@ class Memory:
 
     def prove(self, now_ms: int) -> None:
         """The stream was whole until now."""
-        self.proven_ms = now_ms
+        self.proven_ms, self._was_exposed = now_ms, False
         if self.acknowledged_ms is None:
             self.acknowledged_ms = now_ms
 

@@ -155,10 +155,12 @@ class Publisher:
         key = name[0].encode()
         for event in events:
             lane = self._lanes[event.topic == names.VENUE_MARGIN_CALLS]
-            lane.put(event, key, lambda: self._sent(unsafe))
+            lane.put(event, key, lambda: self._sent(name, unsafe))
         return True
 
-    def _sent(self, unsafe: Unsafe) -> None:
+    def _sent(self, name: Name, unsafe: Unsafe) -> None:
+        if self._unsafe.get(name) is not unsafe:  # of producers that failed: their facts are told again
+            return
         self._count -= 1
         unsafe.count -= 1
         if unsafe.count == 0:
@@ -175,7 +177,7 @@ class Publisher:
         log.error("kafka: facts lost on the way (%s): their accounts are read again", why)
         lost = [name for name, unsafe in self._unsafe.items() if unsafe.count]
         self._lost(lost)
-        for name in lost:  # a late acknowledgement of the producer that failed counts for nothing
+        for name in lost:
             safe_ms = self._unsafe[name].safe_ms
             self._unsafe[name] = Unsafe()
             self._unsafe[name].safe_ms = safe_ms

@@ -70,7 +70,7 @@ class Reader:
         self.rest = home.venues.rest(account.venue, account.environment)
         self.counts: Counter[str] = Counter()
         self.detail, self.reconnects = "", 0
-        self._memory = Memory(int(account.complete_until.timestamp() * 1_000))
+        self._memory = Memory(int(account.complete_until.timestamp() * 1_000), account.exposed)
         self.shell = self._shell()
 
     @property
@@ -103,7 +103,6 @@ class Reader:
     def begin_anew(self) -> None:
         """After a bug: the same account in a new session. Its epochs must go on, so they start above any used before."""
         before = self.shell
-        before.session.step(Stopped(), self.rest.clock.venue_ms())
         self._memory.doubt()
         asyncio.get_running_loop().create_task(before.close())
         self.shell = self._shell()

@@ -199,7 +199,10 @@ class Session(Keeping):
                 self._watched(self.venue.newest_ms(happened.body))
         except (ValueError, KeyError, TypeError, IndexError) as error:  # an answer that is none, with 200
             self._said.append(Report("unreadable", f"{purpose} {request.path}: {type(error).__name__}", alert=True))
-            self._fail(f"{purpose}: the answer was none") if purpose in ("create", "read") else None
+            if purpose in ("create", "read"):
+                self._fail(f"{purpose}: the answer was none")
+            elif purpose == "renew":
+                self._renewal_failed(Reason.TRANSIENT, "the answer was none")
 
     def _failed(self, happened: Failed) -> None:
         purpose, request = self._calls.get(happened.call, ("", None))

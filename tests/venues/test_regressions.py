@@ -300,3 +300,12 @@ def test_what_is_closed_is_closed_once() -> None:
     said = world.session.step(Closed(number, "cut"), world.now_ms)
     assert [one for one in said if isinstance(one, Close)] == []
     assert world.session.step(Closed(number, "cut"), world.now_ms) == []
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"<html>", b'{"listenKey": 5}'])
+def test_a_renewal_answered_by_nothing_is_not_the_last(body: bytes) -> None:
+    world = live_world()
+    [call] = [one for one in world.session.step(Ticked(), world.now_ms + 34 * MINUTE) if isinstance(one, Call)
+              and one.request.method == "PUT"]
+    world.session.step(Answered(call.call, body), world.now_ms + 34 * MINUTE)
+    assert ("renew", 0) in world.session._timers
