@@ -34,8 +34,6 @@ def tell(chaos: Chaos) -> dict[str, object]:
     """
     writes, facts = asyncio.run(_writes(chaos.on.config)), _facts(chaos)
     gaps = {number: between(found, facts[number]) for number, found in writes.items()}
-    flat = [gap for of in gaps.values() for gap in of]
-    waited = [gap for gap in flat if gap]
     verdicts = [record for name in (topics.MARGIN_CALLS, topics.LIQUIDATIONS) for record in chaos.read.get(name, [])]
     return {
         "sent": chaos.sent, "struck": dict(chaos.struck), "hit": chaos.struck.total(), "ended": dict(chaos.on.ended),
@@ -43,8 +41,13 @@ def tell(chaos: Chaos) -> dict[str, object]:
         "verdicts_sent_again": len(verdicts) - len({record.value for record in verdicts}),
         "facts_repeated": chaos.feed.repeated, "skipped_by_fence_at_least": int(sum(chaos.on.skipped.values())),
         "poison": len(chaos.poison), "late_s": round(chaos.late_s, 1),
-        "takeovers": len(flat), "takeover_s": {"median": round(statistics.median(waited), 2), "max": max(waited)} if waited else {},
-        "unowned_s": {str(number): round(sum(of), 1) for number, of in sorted(gaps.items())}}
+        **_took([gap for of in gaps.values() for gap in of]), "unowned_s": {str(number): round(sum(of), 1) for number, of in sorted(gaps.items())}}
+
+
+def _took(gaps: Sequence[float]) -> dict[str, object]:
+    waited = [gap for gap in gaps if gap]
+    median_max = {"median": round(statistics.median(waited), 2), "max": max(waited)} if waited else {}
+    return {"takeovers": len(gaps), "takeover_s": median_max}
 
 
 def _facts(chaos: Chaos) -> dict[int, list[int]]:
