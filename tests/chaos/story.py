@@ -41,7 +41,8 @@ def tell(chaos: Chaos) -> dict[str, object]:
         "verdicts_sent_again": len(verdicts) - len({record.value for record in verdicts}),
         "facts_repeated": chaos.feed.repeated, "skipped_by_fence_at_least": int(sum(chaos.on.skipped.values())),
         "poison": len(chaos.poison), "late_s": round(chaos.late_s, 1),
-        **_took([gap for of in gaps.values() for gap in of]), "unowned_s": {str(number): round(sum(of), 1) for number, of in sorted(gaps.items())}}
+        **_took([gap for of in gaps.values() for gap in of]),
+        "unowned_s": {str(number): round(sum(of), 1) for number, of in sorted(gaps.items())}}
 
 
 def _took(gaps: Sequence[float]) -> dict[str, object]:
