@@ -110,6 +110,20 @@ def test_a_row_that_two_pages_repeat_is_one_row() -> None:
     assert len(orders.orders) == 3
 
 
+@pytest.mark.parametrize(("names", "scope", "left"), [(("position:linear",), "linear", 2), (("position",), "", 1),
+                                                      (("position:linear", "position:inverse"), "", 1)])
+def test_bybits_snapshot_covers_the_products_it_names(names: tuple[str, ...], scope: str, left: int) -> None:
+    inverse = {**corpus.BYBIT[3]["data"][0], "symbol": "BTCUSD", "category": "inverse", "updatedTime": str(TIME - 50)}
+    before = normalise("bybit_v5", raw({"topic": "position", "creationTime": TIME - 50, "data": [inverse]}), RECEIPT).events
+    empty = raw({"retCode": 0, "result": {"category": "inverse", "list": []}})
+    parts = {name: ANSWERS["bybit_v5"]["position"] if name != "position:inverse" else empty for name in names}
+    found = snapshot("bybit_v5", parts, RECEIPT._replace(receive_seq=2), ASKED._replace(held=holding(frozenset(), before)))
+    [end] = [event.message.meta.snapshot_end for event in found  # type: ignore[attr-defined]
+             if event.topic == POSITION_UPDATES and event.message.meta.HasField("snapshot_end")]  # type: ignore[attr-defined]
+    user, _, _ = _folded((*before, *found))
+    assert (end.scope_product, len(user.accounts["a1"].positions)) == (scope, left)
+
+
 def test_half_a_snapshot_ends_only_what_it_covers() -> None:
     assert set(_ends(snapshot("binance_usdm", {"openOrders": BINANCE["openOrders"]}, RECEIPT, ASKED))) == set()
     assert set(_ends(snapshot("binance_usdm", {"positionRisk": BINANCE["positionRisk"]}, RECEIPT, ASKED))) == {POSITION_UPDATES}

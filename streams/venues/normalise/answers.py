@@ -123,6 +123,7 @@ class Rest(NamedTuple):
     check: Callable[[str, object], object]  # (part, answer): what a reader gets
     readers: Mapping[str, Reader]
     covers: Mapping[str, tuple[set[str], ...]]
+    by_product: bool = False  # what follows a colon is a product, of which a part is the whole
 
 
 def read_answers(rest: Rest, parts: Mapping[str, bytes], receipt: Receipt, asked: Asked) -> tuple[Event, ...]:
@@ -140,9 +141,16 @@ def read_answers(rest: Rest, parts: Mapping[str, bytes], receipt: Receipt, asked
     answers.part("SNAPSHOT")
     answered = set(kinds.values())
     for topic, ways in rest.covers.items() if asked.snapshot_id else ():
-        if any(way <= answered for way in ways):
-            answers.close(topic, rest.product)
+        way = next((way for way in ways if way <= answered), None)
+        if way is not None:
+            answers.close(topic, rest.product or (_product(way, kinds) if rest.by_product else ""))
     return answers.events()
+
+
+def _product(way: set[str], kinds: Mapping[str, str]) -> str:
+    """The one product that all parts of the way name after their colon; "" where they are several, or name none."""
+    named = {part.split(":")[1] if ":" in part else "" for part, kind in kinds.items() if kind in way}
+    return named.pop() if len(named) == 1 else ""
 
 
 def _kind(part: str, kinds: list[str]) -> str:

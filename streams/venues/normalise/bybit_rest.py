@@ -56,4 +56,4 @@ REST = Rest(EXCHANGE, "", _answer, {
     "execution": each(read_execution, gap=True), "order-history": each(read_order, gap=True),
 }, {BALANCE_UPDATES: ({"wallet-balance"},), VENUE_MARGIN_CALLS: ({"wallet-balance"},), POSITION_UPDATES: ({"position"},),
     ORDER_UPDATES: ({"order"},),
-    ACCOUNT_CONFIG: ({"account-info", "position"},)})
+    ACCOUNT_CONFIG: ({"account-info", "position"},)}, by_product=True)
