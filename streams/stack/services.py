@@ -34,7 +34,7 @@ def _user_service(_: argparse.Namespace, config: Config) -> int:
 def _rebuild(options: argparse.Namespace, config: Config) -> int:
     from aiokafka.errors import KafkaError
 
-    from streams.bridges.rebuild_command import run
+    from streams.stack.rebuild import run
     from streams.stack.process import StackError
     from streams.stack.supervisor import located
 
