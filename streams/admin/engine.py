@@ -76,7 +76,7 @@ class Workers:
                 return Judged(found)
             if status == 404:
                 return Judged({}, "without facts of the user", unknown=True)
-            reason = f"{status}: {found.get('error', {}).get('message', '')}"
+            reason = f"{status}: {str(found)[:200]}"
         return Judged({}, reason)
 
     async def page(self, request: web.Request) -> web.Response:

@@ -44,6 +44,33 @@ def test_the_readmes_script_moves_a_balance_that_all_views_show(addresses: dict[
     assert wait_until(lambda: all(view(addresses) == Decimal(250) for view in views), 30, 0.2), [view(addresses) for view in views]
 
 
+def test_an_admins_deposit_and_withdrawal_reach_all_views(addresses: dict[str, str]) -> None:
+    """After the script: the same user, through Postgres first; paid out is what the engine's own free margin allows."""
+    for move, amount in (("deposits", "50.00"), ("withdrawals", "299.99")):
+        assert wait_until(lambda move=move, amount=amount: _moved(addresses, move, amount) == 201, 60, 0.5), move  # type: ignore[misc]
+    assert _moved(addresses, "withdrawals", "0.02") in {409, 422}
+    views = (_inspected, _in_redis, _in_postgres, _in_wallet)
+    assert wait_until(lambda: all(view(addresses) == Decimal("0.01") for view in views), 60, 0.2), [view(addresses) for view in views]
+
+
+def _moved(addresses: dict[str, str], move: str, amount: str) -> int:
+    """The status; asked again under the same key it moves nothing twice."""
+    request = urllib.request.Request(
+        f"{addresses['MARGINSTREAM_API_URL']}/api/admin/users/live:123/{move}", json.dumps({"amount": amount}).encode(),
+        {"Content-Type": "application/json", "Idempotency-Key": f"{move}/{amount}"})
+    try:
+        with urllib.request.urlopen(request, timeout=15) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def _in_wallet(addresses: dict[str, str]) -> Decimal | None:
+    with psycopg.connect(addresses["MARGINSTREAM_POSTGRES_DSN"]) as connection:
+        row = connection.execute("SELECT wallet_balance FROM users WHERE user_key = 'live:123'").fetchone()
+    return Decimal(row[0]) if row else None
+
+
 def _inspected(addresses: dict[str, str]) -> Decimal | None:
     try:
         with urllib.request.urlopen(f"{addresses['MARGINSTREAM_API_URL']}/inspect/balances/live:123", timeout=5) as answer:
