@@ -14,7 +14,7 @@ from streams.venues.keeping import Keeping
 from streams.venues.links import Link
 from streams.venues.memory import Memory
 from streams.venues.normalise.telling import dead_letter
-from streams.venues.venue import Reason, Venue
+from streams.venues.venue import Reason, Request, Venue
 from streams.venues.words import (
     Acknowledged,
     Answered,
@@ -187,22 +187,25 @@ class Session(Keeping):
         if request is None:  # of an attempt that is over
             return
         try:
-            if purpose == "create":
-                self._connect(self.venue.read_key(self.venue.hosts, happened.body, self.now_ms))
-            elif purpose == "read":
-                self._take(request, happened.body)
-            elif purpose == "renew":
-                self._renewed(self.venue.renewed(happened.body))
-            elif purpose == "complete":
-                self._completed(request, happened.body)
-            elif purpose == "watch":
-                self._watched(self.venue.newest_ms(happened.body))
+            self._use(purpose, request, happened.body)
         except (ValueError, KeyError, TypeError, IndexError) as error:  # an answer that is none, with 200
             self._said.append(Report("unreadable", f"{purpose} {request.path}: {type(error).__name__}", alert=True))
             if purpose in ("create", "read"):
                 self._fail(f"{purpose}: the answer was none")
             elif purpose == "renew":
                 self._renewal_failed(Reason.TRANSIENT, "the answer was none")
+
+    def _use(self, purpose: str, request: Request, body: bytes) -> None:
+        if purpose == "create":
+            self._connect(self.venue.read_key(self.venue.hosts, body, self.now_ms))
+        elif purpose == "read":
+            self._take(request, body)
+        elif purpose == "renew":
+            self._renewed(self.venue.renewed(body))
+        elif purpose == "complete":
+            self._completed(request, body)
+        else:
+            self._watched(self.venue.newest_ms(body))
 
     def _failed(self, happened: Failed) -> None:
         purpose, request = self._calls.get(happened.call, ("", None))

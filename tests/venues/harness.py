@@ -74,12 +74,12 @@ class Bench:
         wallets = {asset: one.wallet_balance for asset, one in account.balances.items() if one.wallet_balance}
         held = {(one.instrument.partition(":")[2], one.side): one.quantity for one in account.positions.values()}
         fills = sorted((symbol, trade) for symbol, _, trade in found.fills)
-        uuids = self.session.venue.name == "bybit_v5"
-        said = [(symbol, order_id(-trade) if uuids else str(trade)) for symbol, trade in truth.fills]
-        orders = {order_id(one) if uuids else str(one) for one in truth.orders | truth.algos}
-        pairs = {"balances": (wallets, _wallets(truth)), "positions": (held, _amounts(truth)),
+        name = order_id if self.session.venue.name == "bybit_v5" else str
+        said = [(symbol, name(-trade).lstrip("-")) for symbol, trade in truth.fills]
+        orders = set(map(name, truth.orders | truth.algos))
+        pairs: dict[str, tuple[object, object]] = {"balances": (wallets, _wallets(truth)), "positions": (held, _amounts(truth)),
                  "orders": ({one.order_id for one in found.orders.orders.values()}, orders), "fills": (fills, sorted(said))}
-        return [f"{name}: expected {true}, was {told}" for name, (told, true) in pairs.items() if told != true]
+        return unequal(pairs)
 
     async def until(self, done: Callable[[], bool], what: str = "") -> None:
         """Waits, generously."""
@@ -87,6 +87,11 @@ class Bench:
         while not done():
             assert time.monotonic() < end, f"{what}: was {self.session.state} after {WAIT_S} s, {self.reports[-5:]}, {self.differences()}"
             await asyncio.sleep(0.02)
+
+
+def unequal(pairs: dict[str, tuple[object, object]]) -> list[str]:
+    """What was told otherwise than it is, of (told, true) by name."""
+    return [f"{name}: expected {true}, was {told}" for name, (told, true) in pairs.items() if told != true]
 
 
 def _wallets(truth: State) -> dict[str, Decimal]:
