@@ -120,12 +120,12 @@ async def _postgres(dsn: str, users: int) -> Figures:
         for given in ready:
             connection.execute("SELECT mirror_account_states(%s, %s, %s, %s)", given)
         made = users / (time.perf_counter() - began)
-        connection.execute("CREATE TEMP TABLE bare (user_key TEXT, wallet NUMERIC, version BIGINT)")
+        connection.execute("CREATE TEMP TABLE bare (user_key TEXT, margin NUMERIC, version BIGINT)")
         began = time.perf_counter()
         with connection.cursor().copy("COPY bare FROM STDIN") as copy:
             for rows in batches:
                 for row in rows["users"]:
-                    copy.write_row((row["user_key"], row["wallet_balance"], row["version"]))
+                    copy.write_row((row["user_key"], row["margin"], row["version"]))
         copied = users / (time.perf_counter() - began)
     return {**_compared(batched, alone, made), "copy_rows_per_s": round(copied)}
 
