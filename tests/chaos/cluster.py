@@ -150,7 +150,8 @@ class Cluster:
         asked, said = self._asked.pop(name, ""), self._said(name)
         refused = next((word for word in REFUSED if word in said), "")
         young = asked == "end" and "Starting..." not in said  # the signal came before anybody was there to take it
-        if (asked, code) in (("kill", -signal.SIGKILL), ("end", 0)) or (young and code == -signal.SIGTERM):
+        over = asked == "end" and "marginstream worker: " in said  # it had ended by itself before the signal came
+        if (asked, code) in (("kill", -signal.SIGKILL), ("end", 0)) or ((young or over) and code == -signal.SIGTERM):
             self.ended[f"{asked}: {code}"] += 1
         elif code == 1 and asked and "was not delivered" in said:  # in the middle of an end or of waking up: it stops before it commits
             self.ended[f"{asked}, stopped at a hole: 1"] += 1
