@@ -34,8 +34,8 @@ def _user_service(_: argparse.Namespace, config: Config) -> int:
 def _rebuild(options: argparse.Namespace, config: Config) -> int:
     from aiokafka.errors import KafkaError
 
-    from streams.stack.rebuild import run
     from streams.stack.process import StackError
+    from streams.stack.rebuild import run
     from streams.stack.supervisor import located
 
     try:
