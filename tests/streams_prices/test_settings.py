@@ -36,7 +36,7 @@ def held(rules: Rules) -> list[str]:
 
 
 def test_every_kind_of_rule_is_here() -> None:
-    assert set(KINDS) == {field.name for field in pb.RiskRule.DESCRIPTOR.oneofs_by_name["rule"].fields}
+    assert {*KINDS, "withdrawn"} == {field.name for field in pb.RiskRule.DESCRIPTOR.oneofs_by_name["rule"].fields}
 
 
 def spoilt(message: Any, value: str) -> Iterator[tuple[str, Any]]:
@@ -85,6 +85,17 @@ async def test_the_later_of_two_holds_and_the_same_again_changes_nothing(kind: s
     take(service, RISK_RULES, KINDS[kind].SerializeToString())
     assert (service.rules.instruments, service.rules.groups, service.rules.weights) == (once.instruments, once.groups, once.weights)
     assert service.rules.offset == once.offset
+
+
+async def test_a_withdrawn_rule_holds_until_then_and_a_later_one_again() -> None:
+    rule = fx_rule(EUR)
+    ended = pb.RiskRule(rule_id=rule.rule_id, effective_from_ms=NOW + 10, withdrawn=True)
+    service = Prices(Config())
+    take(service, RISK_RULES, rule.SerializeToString(), ended.SerializeToString())
+    assert [service.rules.instrument(EUR, at) is None for at in (NOW, NOW + 9, NOW + 10)] == [False, False, True]
+    rule.effective_from_ms = NOW + 20
+    take(service, RISK_RULES, rule.SerializeToString())
+    assert service.rules.instrument(EUR, NOW + 20) is not None
 
 
 @pytest.mark.parametrize("value", [b"\xff\xff", pb.PriceTick(instrument=BTC, last="1").SerializeToString(), b""])
