@@ -10,8 +10,8 @@ from psycopg.conninfo import make_conninfo
 from streams.bridges.migrate import migrate
 
 _TABLES = (
-    "users, exchange_accounts, balances, positions, order_books, orders, fills, transactions, margin_events, liquidations, "
-    "mirror_progress, ledger_balances, outbox, audit_log, money_requests, answers, alerts, audits"
+    "users, exchange_accounts, balances, positions, order_books, orders, fills, transactions, margin_events, "
+    "liquidations, mirror_progress, ledger_balances, outbox, audit_log, money_requests, answers, alerts, audits"
 )
 
 
