@@ -163,7 +163,7 @@ class Attempts:
             for question in asked:
                 self._ask("read", question)
             if not asked:
-                self._merge(reading.facts(receipt))
+                self._merge(reading.facts(link.gap_receipt(self.owner, receipt.received_ns)))
         except Unreadable as error:
             self._said.append(Report("unreadable", f"snapshot: {error}", alert=True))
             self._fail("snapshot unreadable")

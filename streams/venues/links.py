@@ -16,14 +16,14 @@ class Stage(IntEnum):
 
 
 class Link:
-    """Stages of its sockets, and the versions of what they bring: `receive_seq` 1 belongs to the snapshot, frames count from 2."""
+    """Stages of its sockets, and the versions of what they bring: `receive_seq` 1 is the gap's, 2 the snapshot's, frames count from 3."""
 
     def __init__(self, epoch: int, key: Key, sockets: Sequence[int]) -> None:
         self.epoch, self.key = epoch, key
         self.routes: dict[int, Route] = dict(zip(sockets, key.routes, strict=True))
         self.stages = dict.fromkeys(sockets, Stage.OPENING)
         self.awaited = {socket: route.acknowledgements for socket, route in self.routes.items()}
-        self.seq = 1
+        self.seq = 2
         self.frame_ms = 0
 
     @property
@@ -63,6 +63,10 @@ class Link:
 
     def snapshot_receipt(self, owner: Receipt, received_ns: int) -> Receipt:
         """The version of what REST says: older than every frame of this link, newer than all of the link before."""
+        return self._stamped(owner, received_ns, 2)
+
+    def gap_receipt(self, owner: Receipt, received_ns: int) -> Receipt:
+        """The version of what happened in the gap: the snapshot knows better."""
         return self._stamped(owner, received_ns, 1)
 
     def _stamped(self, owner: Receipt, received_ns: int, seq: int) -> Receipt:
