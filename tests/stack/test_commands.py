@@ -9,8 +9,9 @@ import pytest
 
 from streams.__main__ import main, parser
 
-COMMANDS = ("up", "down", "status", "run", "worker", "bridge", "admin", "grpc", "rebuild", "ingest", "accounts", "keys", "generator",
-            "inject", "doctor", "migrate", "evaluate", "decode", "rules", "stress", "check", "record", "replay", "verify", "simulate", "bench")
+COMMANDS = ("up", "down", "status", "run", "worker", "bridge", "admin", "grpc", "rebuild", "ingest", "accounts", "keys",
+            "generator", "inject", "doctor", "migrate", "evaluate", "decode",
+            "rules", "stress", "check", "record", "replay", "verify", "simulate", "bench")
 
 
 def _run(tmp_path: Path, *words: str, stdin: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
