@@ -33,12 +33,13 @@ from streams.stack.redis import start_redis
 from tests.bridges.facts import user_state, with_position
 
 WAIT_S = 40.0
+OTHERS = (topics.DEAD_LETTERS, topics.PORTFOLIOS, topics.PRICE_TICKS)
 
 
 @pytest.fixture
 def config(kafka: str, dsn: str, cache_url: str, tmp_path: Path) -> Config:
     admin = AdminClient({"bootstrap.servers": kafka})
-    for done in admin.create_topics([NewTopic(topic, 4, 1) for topic in (*postgres.TOPICS, topics.DEAD_LETTERS)]).values():
+    for done in admin.create_topics([NewTopic(topic, 4, 1) for topic in (*postgres.TOPICS, *OTHERS)]).values():
         try:
             done.result(30)
         except KafkaException as error:

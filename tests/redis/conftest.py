@@ -1,5 +1,6 @@
 """A Redis of these tests' own, as one server and as a Cluster of three, empty for every test."""
 
+import contextlib
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -88,7 +89,8 @@ def client(url: str) -> Iterator[Client]:
 @pytest.fixture(scope="session")
 def channels_dsn(postgres_dsn: str) -> str:
     with psycopg.connect(postgres_dsn, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE channels")
+        with contextlib.suppress(psycopg.errors.DuplicateDatabase):  # two rooms of tests have this fixture
+            connection.execute("CREATE DATABASE channels")
     dsn = make_conninfo(postgres_dsn, dbname="channels")
     migrate(dsn)
     return dsn
