@@ -88,9 +88,9 @@ def client(url: str) -> Iterator[Client]:
 
 @pytest.fixture(scope="session")
 def channels_dsn(postgres_dsn: str) -> str:
-    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
-        with contextlib.suppress(psycopg.errors.DuplicateDatabase):  # two rooms of tests have this fixture
-            connection.execute("CREATE DATABASE channels")
+    # Two rooms of tests have this fixture.
+    with psycopg.connect(postgres_dsn, autocommit=True) as connection, contextlib.suppress(psycopg.errors.DuplicateDatabase):
+        connection.execute("CREATE DATABASE channels")
     dsn = make_conninfo(postgres_dsn, dbname="channels")
     migrate(dsn)
     return dsn
