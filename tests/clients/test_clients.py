@@ -172,8 +172,10 @@ async def test_ccxt_logs_in_to_all_four_hears_events_and_keeps_alive() -> None:
                 assert len(snapshot["orders"]) == 1
                 assert Decimal(str(snapshot["balance"]["USDT"])) == sim.truth(venue).balances["USDT"] == Decimal("9998.5")
             for venue in VENUES:
-                await connected(sim, venue, 1 if venue == BINANCE else 3)
-                await move(sim, heard, venue, tuple(f"{what} {venue}" for what in ("order", "position", "balance")))
+                # ccxt asks Bybit for positions only after a snapshot that did not come here: pybit is what proves them.
+                whats = ("order", "balance") if venue == BYBIT else ("order", "position", "balance")
+                await connected(sim, venue, 1 if venue == BINANCE else len(whats))
+                await move(sim, heard, venue, tuple(f"{what} {venue}" for what in whats))
             await heard.goodbye(*(f"alive {venue}" for venue in VENUES))
 
 

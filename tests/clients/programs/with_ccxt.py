@@ -43,8 +43,10 @@ async def follow(given: dict[str, str], leaving: asyncio.Event) -> None:
     params = {"type": "swap"} if venue == "okx_v5" else {}
     say(f"snapshot {venue}", {"balance": (await exchange.fetch_balance())["total"], "orders": await exchange.fetch_open_orders(_SYMBOL),
                      "positions": await exchange.fetch_positions([_SYMBOL])})
+    # watch_positions of KuCoin speaks to another bus, that of unified accounts.
+    positions = (exchange.watch_position, _SYMBOL) if venue == "kucoin_futures" else (exchange.watch_positions, [_SYMBOL])
     watches = [asyncio.create_task(_watch(f"order {venue}", exchange.watch_orders, _SYMBOL)),
-               asyncio.create_task(_watch(f"position {venue}", exchange.watch_positions, [_SYMBOL])),
+               asyncio.create_task(_watch(f"position {venue}", *positions)),
                asyncio.create_task(_watch(f"balance {venue}", exchange.watch_balance, params))]
     await leaving.wait()
     if venue == "binance_usdm":
