@@ -31,7 +31,8 @@ BEGIN
                 WHERE NOT knows_admin(u.sequences, EXCLUDED.sequences)),
             margin = EXCLUDED.margin, net_profit = EXCLUDED.net_profit, rung = EXCLUDED.rung,
             sequences = later_numbers(u.sequences, EXCLUDED.sequences),
-            generation = EXCLUDED.generation, version = EXCLUDED.version, updated_at = EXCLUDED.updated_at
+            generation = EXCLUDED.generation, version = EXCLUDED.version,
+            updated_at = greatest(u.updated_at, EXCLUDED.updated_at)
         WHERE (u.generation, u.version) < (EXCLUDED.generation, EXCLUDED.version)
         RETURNING u.user_key
     )

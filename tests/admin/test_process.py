@@ -99,11 +99,13 @@ def _due(database: Database, done: asyncio.Event, enough: int) -> bool:
 async def test_kill_after_kill_every_operation_is_there_once(dsn: str, database: Database, tmp_path: Path, seed: int) -> None:
     [port] = process.free_ports(1)
     base, dice = f"http://127.0.0.1:{port}", random.Random(seed)
-    done, operations, kills = asyncio.Event(), 30, 0
+    done, operations, kills = asyncio.Event(), 40, 0
 
     async def clients(session: ClientSession) -> None:
         assert await until_answered(session, f"{base}/api/admin/users", {"user_id": "1", "wallet_balance": "1000"}, "new") == 201
         for first in range(0, operations, 10):
+            while kills < first // 10:  # each ten meet a kill of their own
+                await asyncio.sleep(0.01)
             answers = await asyncio.gather(*(until_answered(session, f"{base}/api/admin/users/1/deposits", {"amount": "0.1"}, f"k{number}")
                                              for number in range(first, first + 10)))
             assert answers == [201] * 10
@@ -123,8 +125,8 @@ async def test_kill_after_kill_every_operation_is_there_once(dsn: str, database:
     async with ClientSession(timeout=ClientTimeout(total=3)) as session:
         await asyncio.gather(clients(session), killer())
     assert kills > 2
-    assert ask(database, "SELECT count(*), sum(amount)::text FROM transactions WHERE kind = 'deposit'") == [(operations, "3.0")]
-    assert ask(database, "SELECT wallet_balance::text FROM users") == [("1003.0",)]
+    assert ask(database, "SELECT count(*), sum(amount)::text FROM transactions WHERE kind = 'deposit'") == [(operations, "4.0")]
+    assert ask(database, "SELECT wallet_balance::text FROM users") == [("1004.0",)]
     assert ask(database, "SELECT count(*) FROM audit_log WHERE action = 'deposit'") == [(operations,)]
     assert ask(database, "SELECT count(*) FROM outbox WHERE value ->> 'kind' = 'DEPOSIT'") == [(operations,)]
     agree(database)

@@ -15,7 +15,7 @@ from tests.bridges.test_postgres import write
 
 USER = "live:123"
 TABLES = ("users", "exchange_accounts", "balances", "positions", "order_books", "orders", "fills", "transactions", "margin_events",
-          "liquidations")
+          "liquidations", "ledger_balances")
 
 
 def liquidation(kind: str) -> pb.Liquidation:
