@@ -1,26 +1,25 @@
 """Figures for people in `user:{...}:portfolio`: exact text, never back in time, whatever writer wakes up late."""
 
-import time
-
 import pytest
 
 from schemas.engine_pb2 import NORMAL, Portfolios
 from streams.bridges.redis_portfolio import PortfolioBridge, text_of
 from streams.bridges.redis_texts import moment
 from streams.cache.store import Store
+from streams.prices import now_ms
 from streams.topics import PORTFOLIOS
 from tests.bridges.facts import Sent
 from tests.redis.conftest import Client
 from tests.redis.states import run, state, write
 
 KEY = "user:{live:123}:portfolio"
-NOW = int(time.time() * 1000)
+NOW = now_ms()  # of the figures; records are taken by their age when they are read
 
 
-def record(equity: int, calculated_ms: int = NOW, epoch: int = 1, **more: object) -> Sent:
+def record(equity: int, calculated_ms: int = NOW, epoch: int = 1, age_ms: int = 0) -> Sent:
     found = Portfolios(calculated_ms=calculated_ms, epoch=epoch, users=["live:123", "live:7"], equity=[equity, 5], margin=[4_000, 0],
                        unrealised_pnl=[-1_050, 0], digits=[2, 2], fallback=[0, 2])
-    return Sent(PORTFOLIOS, b"worker-0", found.SerializeToString(), timestamp=int(str(more.get("at_ms", NOW))))
+    return Sent(PORTFOLIOS, b"worker-0", found.SerializeToString(), timestamp=now_ms() - age_ms)
 
 
 def put(url: str, *batches: list[Sent]) -> int:
@@ -64,8 +63,8 @@ def test_a_verdict_of_before_does_not_overwrite_figures_of_now(url: str, client:
 def test_what_lay_too_long_or_cannot_be_read_is_left(url: str, client: Client) -> None:
     broken = Portfolios(users=["live:123", "live:7"], equity=[1]).SerializeToString()
     bad_user = Portfolios(users=["nobody"], equity=[1], margin=[1], unrealised_pnl=[1], digits=[1], fallback=[0]).SerializeToString()
-    given = [record(1, at_ms=NOW - 120_000), Sent(PORTFOLIOS, b"w", b"\xff\xff", timestamp=NOW),
-             Sent(PORTFOLIOS, b"w", broken, timestamp=NOW), Sent(PORTFOLIOS, b"w", bad_user, timestamp=NOW)]
+    given = [record(1, age_ms=120_000), Sent(PORTFOLIOS, b"w", b"\xff\xff", timestamp=now_ms()),
+             Sent(PORTFOLIOS, b"w", broken, timestamp=now_ms()), Sent(PORTFOLIOS, b"w", bad_user, timestamp=now_ms())]
     assert put(url, given) == 3
     assert not client.exists(KEY)
 
