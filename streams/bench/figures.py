@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from statistics import median
 
-from streams.bench import results, risk_figures
+from streams.bench import chaos_figures, results, risk_figures
 from streams.bench.results import FOLDER, ROOT, Row
 from streams.bench.spent import TABLES
 from streams.bench.spread import by, numbers, origin, spread
@@ -21,7 +21,8 @@ _ENGINE, _OF = FOLDER / "engine.jsonl", {"mirrors": FOLDER / "mirrors.jsonl", "t
 
 def text() -> str:
     """All tables, as the README holds them between its marks."""
-    others = (told(list(results.rows(FOLDER / f"{name}.jsonl"))) for name, told in (TABLES | {"risk": risk_figures.table}).items())
+    tables = TABLES | {"risk": risk_figures.table, "chaos": chaos_figures.table}
+    others = (told(list(results.rows(FOLDER / f"{name}.jsonl"))) for name, told in tables.items())
     return "\n\n".join(part for part in (_speeds(), *others) if part)
 
 
