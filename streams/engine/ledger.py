@@ -213,7 +213,7 @@ class Ledger(Table[bytes, bytes]):
 
     async def flush(self) -> None:
         """Write every changed row and then its outputs; returns when the broker has both."""
-        await self.writer.flush()
+        await self.writer.finish()
 
     async def on_start(self) -> None:
         await super().on_start()

@@ -41,13 +41,14 @@ class GroupWriter:
         self.pending = 0  # records folded and not yet flushed
         self.groups = self.rows_written = self.bytes_written = 0
         self._failed: BaseException | None = None
+        self._halting: asyncio.Future[None] | None = None
 
     async def run(self) -> None:
         """Flush whenever something changed; nothing waits for a timer. An error stops the worker."""
         while not self.ledger.should_stop:
             await self.wake.wait()
             try:
-                await asyncio.shield(asyncio.ensure_future(self.flush()))  # a worker that ends leaves no group half done: a commit waits
+                await self.finish()
             except Exception as error:
                 await self.ledger.app.consumer.halt(error)
                 return
@@ -71,6 +72,21 @@ class GroupWriter:
             except Exception as error:
                 await self.ledger.app.consumer.halt(error)
                 return
+
+    async def finish(self) -> None:
+        """`flush`, to its end even where nobody waits any more: a revoke that takes too long, or a worker that ends, leaves no group
+        half done. An error that nobody hears stops the worker."""
+        group = asyncio.ensure_future(self.flush())
+        try:
+            await asyncio.shield(group)
+        except asyncio.CancelledError:
+            group.add_done_callback(self._unheard)
+            raise
+
+    def _unheard(self, group: "asyncio.Future[None]") -> None:
+        error = asyncio.CancelledError("a group") if group.cancelled() else group.exception()
+        if error is not None:
+            self._halting = asyncio.ensure_future(self.ledger.app.consumer.halt(error))
 
     async def flush(self) -> None:
         """Write every changed row and then its outputs; returns when the broker has acknowledged both."""

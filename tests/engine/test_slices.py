@@ -25,7 +25,7 @@ async def test_a_large_group_lets_others_run_and_takes_every_row_whole(monkeypat
     fold(ledger, *(Record(at, b"%d" % at, b"1") for at in range(20)))
     turns: list[int] = []
 
-    flushing = asyncio.create_task(ledger.flush())
+    flushing = asyncio.create_task(ledger.writer.flush())
     while b"19" in ledger.parts[0].dirty:
         turns.append(len(turns))
         if len(turns) == 5:  # of one row that was taken, and of one that was not
@@ -46,7 +46,7 @@ async def test_a_row_with_a_large_outbox_gets_nothing_more_while_its_group_is_ta
     ledger = wallet(FakeProducer())
     fold(ledger, *(Record(at, b"%d" % at, b"1") for at in range(20)))
     ledger.heavy = True
-    flushing = asyncio.create_task(ledger.flush())
+    flushing = asyncio.create_task(ledger.writer.flush())
     await asyncio.sleep(0)
     assert not ledger.parts[0].dirty
     await flushing

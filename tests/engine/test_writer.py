@@ -250,26 +250,3 @@ async def test_after_a_group_that_failed_nothing_says_that_its_outputs_were_sent
     with pytest.raises(RuntimeError, match="in doubt"):
         await getattr(ledger.writer, again)()
     assert producer.logs[CHANGELOG, 0] == written
-
-
-async def test_a_worker_that_ends_finishes_the_group_under_way() -> None:
-    producer, answer = FakeProducer(), asyncio.Event()
-    ledger = wallet(producer)
-    ledger._stopped = ledger._shutdown = ledger._crashed = asyncio.Event()
-    real = ledger.writer.write_rows
-
-    async def late(number: int, part: Partition, records: list[tuple[bytes, bytes | None]]) -> None:
-        await real(number, part, records)
-        await answer.wait()
-
-    ledger.writer.write_rows = late
-    fold(ledger, Record(0, b"live:1", b"5"))
-    running = asyncio.create_task(ledger.writer.run())
-    while not producer.logs[CHANGELOG, 0]:
-        await asyncio.sleep(0)
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-    answer.set()
-    await ledger.flush()  # the last commit waits for the group and finds nothing in doubt
-    assert producer.logs["out", 0]
-    assert ledger.app.consumer.halted is None
