@@ -100,6 +100,17 @@ async def test_race_3_a_partition_without_a_commit_goes_back_to_its_beginning() 
     assert kafka.seeks == {HERE: 17, THERE: 0}
 
 
+async def test_a_partition_that_was_not_sought_yet_does_not_end_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stock looks at every position each few seconds, and aiokafka asserts that there is one."""
+    def stock(self: FakeConsumer, now: float, tp: TP) -> None:
+        raise AssertionError(tp)
+
+    monkeypatch.setattr(driver.Consumer, "verify_event_path", stock)
+    consumer = FakeConsumer()
+    monkeypatch.setattr(consumer, "assignment", lambda: {HERE})
+    await consumer.verify_all_partitions_active()
+
+
 @pytest.mark.parametrize(("acked", "unacked", "expected", "left"), [
     ([], [], None, []),
     ([4], [], 5, []),
