@@ -15,6 +15,7 @@ from schemas.engine_pb2 import Liquidation, MarginCall, OrdersState, Transaction
 from schemas.user_data_pb2 import UserDataOrderUpdateEvent
 from streams import topics
 from streams.bridges import health, metrics, rows
+from streams.bridges.connected import Connected
 from streams.bridges.consume import Batch, Mirror, Status, consume, persist
 from streams.bridges.letters import LeftOut, Record
 from streams.bridges.migrate import migrate
@@ -45,13 +46,12 @@ _HISTORY: dict[str, Callable[[bytes, str, int], rows.Kinds]] = {
 }
 
 
-class Postgres:
+class Postgres(Connected):
     """Writes batches over one connection, opened when first needed and again after every failure."""
 
     def __init__(self, dsn: str, default_user_type: str) -> None:
-        self._dsn = dsn
+        super().__init__(dsn)
         self._default_user_type = default_user_type
-        self._connection: psycopg.AsyncConnection[tuple[object, ...]] | None = None
 
     async def write(self, batch: Batch) -> list[LeftOut]:
         """Everything in `batch` and its progress in one transaction, but what it answers; raises one of `AWAY` with nothing written.
@@ -67,7 +67,7 @@ class Postgres:
 
     async def _write(self, batch: Batch) -> list[LeftOut]:
         collected = self._collect(batch)
-        connection = await self._connected()
+        connection = await self.connected()
         try:
             async with connection.transaction():
                 for function, kinds in _CALLS:
@@ -89,18 +89,6 @@ class Postgres:
         if function.startswith("mirror_") and found and isinstance(found[0], int):
             metrics.WRITTEN.labels(NAME).inc(found[0])
             metrics.REFUSED.labels(NAME).inc(len(given[0]) - found[0])
-
-    async def _connected(self) -> psycopg.AsyncConnection[tuple[object, ...]]:
-        if self._connection is None or self._connection.closed:
-            self._connection = await psycopg.AsyncConnection.connect(self._dsn, autocommit=True, connect_timeout=5,
-                                                                     options="-c statement_timeout=30s")
-        return self._connection
-
-    async def close(self) -> None:
-        """Lets the connection go."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.close()
 
     def _collect(self, batch: Batch) -> "_Collected":
         found = _Collected()

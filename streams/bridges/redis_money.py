@@ -5,6 +5,7 @@ import hashlib
 import psycopg
 from psycopg.types.json import Jsonb
 
+from streams.bridges.connected import Connected
 from streams.bridges.redis_reading import Update
 
 SOURCE = "margin_updates"
@@ -16,12 +17,8 @@ class MoneyRefused(ValueError):
     """A movement that Postgres will never take, in its words."""
 
 
-class Money:
+class Money(Connected):
     """One connection, opened when needed and again after a failure. Raises one of `AWAY`: the same may be said again."""
-
-    def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
-        self._connection: psycopg.AsyncConnection[tuple[object, ...]] | None = None
 
     async def move(self, update: Update) -> bool:
         """Whether it was news: ledger, wallet, outbox and audit in one transaction. Raises `MoneyRefused`."""
@@ -65,18 +62,6 @@ class Money:
         connection = await self.connected()
         row = await (await connection.execute(question.encode(), given)).fetchone()
         return row[0] if row else None
-
-    async def connected(self) -> psycopg.AsyncConnection[tuple[object, ...]]:
-        if self._connection is None or self._connection.closed:
-            self._connection = await psycopg.AsyncConnection.connect(self._dsn, autocommit=True, connect_timeout=5,
-                                                                     options="-c statement_timeout=30s")
-        return self._connection
-
-    async def close(self) -> None:
-        """Lets the connection go."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.close()
 
 
 def refused(error: psycopg.Error) -> Exception:

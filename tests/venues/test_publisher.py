@@ -1,7 +1,7 @@
 """The publisher's promises with a producer that does as it is told: bounded, in order, calls on a lane of their own, losses said."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 
 import pytest
 from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError
@@ -11,6 +11,7 @@ from schemas.user_data_pb2 import EventMeta, UserDataBalanceUpdateEvent, UserDat
 from streams.venues import publisher as module
 from streams.venues.frames import Event
 from streams.venues.publisher import Publisher
+from tests.venues.heard import Heard
 
 NAME, OTHER = ("live:1", "bn"), ("live:2", "bn")
 
@@ -45,18 +46,6 @@ class Producer:
         for *_, future in self.sent:
             if not future.done():
                 future.set_result(None)
-
-
-class Heard:
-    def __init__(self) -> None:
-        self.lost: list[tuple[str, str]] = []
-        self.roomy = 0
-
-    def told_lost(self, found: Sequence[tuple[str, str]]) -> None:
-        self.lost += found
-
-    def told_roomy(self) -> None:
-        self.roomy += 1
 
 
 @pytest.fixture

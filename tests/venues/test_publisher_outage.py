@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import pytest
 from aiokafka import AIOKafkaConsumer
@@ -16,6 +16,7 @@ from streams.stack.process import StackError
 from streams.stack.topics import create
 from streams.venues.frames import Event
 from streams.venues.publisher import Publisher
+from tests.venues.heard import Heard
 
 NAME = ("live:1", "bn")
 WAIT_S = 120.0
@@ -27,20 +28,6 @@ def balance(number: int) -> Event:
 
 def call(number: int) -> Event:
     return Event(names.VENUE_MARGIN_CALLS, UserDataMarginCallEvent(meta=EventMeta(user_id="live:1", receive_seq=number)))
-
-
-class Heard:
-    """What the publisher says to sessions."""
-
-    def __init__(self) -> None:
-        self.lost: list[tuple[str, str]] = []
-        self.roomy = 0
-
-    def told_lost(self, found: Sequence[tuple[str, str]]) -> None:
-        self.lost += found
-
-    def told_roomy(self) -> None:
-        self.roomy += 1
 
 
 @pytest.fixture(scope="module")
