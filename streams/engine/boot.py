@@ -2,10 +2,7 @@
 
 import asyncio
 import logging
-import os
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import faust
@@ -38,6 +35,9 @@ class EngineApp(faust.App):
     accept_loss = False
     log_level = "INFO"
     stopped_by: BaseException | None = None  # what made the worker end by itself
+
+    def _create_directories(self) -> None:
+        """None: rows live in memory and the changelog (stock makes three, and a killed worker leaves them)."""
 
     async def on_first_start(self) -> None:
         await super().on_first_start()
@@ -84,7 +84,6 @@ def create_faust(config: Config) -> EngineApp:
     app = EngineApp(
         f"{config.app_id}-g{config.generation}",
         broker=[f"safe://{server}" for server in config.kafka_bootstrap.split(",")],
-        datadir=str(Path(tempfile.gettempdir()) / f"{config.app_id}-{config.worker_name}-{os.getpid()}"),
         store="memory://",
         topic_partitions=config.partitions,
         topic_replication_factor=config.replication,

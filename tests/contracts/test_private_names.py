@@ -25,6 +25,7 @@ from streams.engine.ledger import Ledger
 SIGNATURES: list[tuple[Any, str, str]] = [
     (App, "on_first_start", "self"),
     (App, "crash", "self, reason"),
+    (App, "_create_directories", "self"),
     (driver.Consumer, "_new_consumer_thread", "self"),
     (driver.Consumer, "_getmany", "self, active_partitions, timeout"),
     (driver.Consumer, "_to_message", "self, tp, record"),
@@ -69,7 +70,7 @@ SIGNATURES: list[tuple[Any, str, str]] = [
     (BatchBuilder, "record_count", "self"),
 ]
 OVERRIDES = [
-    (EngineApp, App, ("on_first_start", "crash")),
+    (EngineApp, App, ("on_first_start", "crash", "_create_directories")),
     (transport.Consumer, driver.Consumer, ("_new_consumer_thread", "_getmany", "_to_message", "_wait_next_records", "perform_seek",
                                            "_add_gap", "_new_offset", "commit", "_commit_offsets", "on_partitions_revoked")),
     (transport.ConsumerThread, driver.AIOKafkaConsumerThread, ("_create_worker_consumer", "seek_to_committed")),

@@ -30,13 +30,14 @@ def test_a_worker_refuses_topics_with_another_partition_count(kafka: str, tmp_pa
     admin = AdminClient({"bootstrap.servers": kafka})
     admin.create_topics([NewTopic(changelog, 2, 1)])[changelog].result(20)
     env = {**os.environ, "MARGINSTREAM_KAFKA_BOOTSTRAP": kafka, "MARGINSTREAM_APP_ID": app_id, "MARGINSTREAM_PARTITIONS": "7",
-           "MARGINSTREAM_DATA_DIR": str(tmp_path)}
+           "MARGINSTREAM_DATA_DIR": str(tmp_path), "TMPDIR": str(tmp_path)}
     done = subprocess.run(WORKER, env=env, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1].startswith("marginstream worker: ")
     assert f"topic {changelog}: expected 7 partitions, was 2" in done.stderr.strip().splitlines()[-1]
     groups = admin.list_consumer_groups().result(10).valid
     assert app_id not in " ".join(group.group_id for group in groups)  # it read nothing
+    assert not list(tmp_path.iterdir())  # and left nothing
 
 
 class Coordinator:
