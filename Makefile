@@ -13,6 +13,7 @@ WITHOUT ?=
 ACCOUNTS ?= 100000
 HISTORIES ?= 200
 COUNT ?= 100000
+JOBS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run up down status test lint types unit clients chaos properties screen oracle lock fuzz proto compose clean clean-data
@@ -51,8 +52,8 @@ lint: $(READY) ## ruff and the import contracts
 types: $(READY) ## mypy, strict, tests too
 	$(BIN)/mypy
 
-unit: $(READY) ## pytest, with real Kafka, Redis and Postgres
-	$(BIN)/pytest -q
+unit: $(READY) ## pytest, with real Kafka, Redis and Postgres, in two processes: JOBS=2
+	$(BIN)/pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 chaos: $(READY) ## a chaos campaign: SEED=1 SEEDS=1 FAULTS=30 BROKERS=1; WITHOUT=fences, claim or outbox must fail
 	@$(BIN)/python -m tests.chaos.campaign --seed $(SEED) --seeds $(SEEDS) --faults $(FAULTS) --facts $(FACTS) --brokers $(BROKERS) --without "$(WITHOUT)"
