@@ -23,9 +23,7 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM refuse(409, 'account_exists', 'account_id: expected a new account, was ' || (given ->> 'account_id'), 'account_id');
     END IF;
-    PERFORM put_fact(held.user_key, 'admin', 'account-updates', jsonb_build_object('exchange_account', jsonb_strip_nulls(jsonb_build_object(
-        'account_id', added.account_id, 'venue', added.venue, 'model', added.model, 'currency', added.currency,
-        'execution', added.execution, 'auto_reduce', added.auto_reduce))));
+    PERFORM tell_exchange_account_fact(added);
     PERFORM record_operation(held.user_key, given, before, shown_account(added));
     RETURN shown_account(added);
 END

@@ -1,6 +1,5 @@
 """Exchange accounts of users: added with their credentials, listed without them, removed."""
 
-import base64
 import uuid
 
 from aiohttp import web
@@ -8,8 +7,10 @@ from aiohttp import web
 from streams.admin import reading
 from streams.admin.desk import Desk, actor, once, respond
 from streams.admin.store import Answered
+from streams.venues.accounts import sealed
 from streams.venues.secret import Secret
 from streams.venues.vault import Place, Sealed
+from streams.venues.venue import Credentials
 from streams.web.inspection import Refused
 
 Json = dict[str, object]
@@ -19,6 +20,7 @@ _NEW: dict[str, reading.Reader] = {
     "currency": reading.asset, "auto_reduce": reading.flag, "execution": reading.text("house|external|venue", "house, external or venue"),
     "environment": reading.text("mainnet|demo", "mainnet or demo"), "api_key": reading.secret, "api_secret": reading.secret,
     "passphrase": reading.secret}
+_CHANGED = {name: reader for name, reader in _NEW.items() if name != "account_id"}
 _SECRETS = ("api_key", "api_secret", "passphrase")
 
 
@@ -30,7 +32,8 @@ class Accounts:
 
     def routes(self) -> list[web.RouteDef]:
         path = "/api/admin/users/{user}/exchange-accounts"
-        return [web.post(path, self.add), web.get(path, self.listed), web.delete(path + "/{account_id}", self.remove)]
+        return [web.post(path, self.add), web.get(path, self.listed), web.put(path + "/{account_id}", self.change),
+                web.delete(path + "/{account_id}", self.remove)]
 
     async def add(self, request: web.Request) -> web.Response:
         """201 with the account; 409 where it is there. Credentials are sealed before they leave this process, and never shown."""
@@ -38,23 +41,30 @@ class Accounts:
         body = await reading.read(request, _NEW, ["venue"])
         key = once(request, body)
         given = {"account_id": f"x-{uuid.uuid4().hex[:12]}", "execution": "external"} | body
-        secrets = {name: str(given.pop(name)) for name in _SECRETS if name in given}
-        given |= {"user_key": user, "actor": actor(request), "action": "exchange_account_added",
-                  "sealed": self._sealed(secrets, Place(user, str(given["account_id"]), str(given["venue"]), ""))}
-        return respond(await self._desk.store.call("add_exchange_account", given, key, 201))
+        given |= {"user_key": user, "actor": actor(request), "action": "exchange_account_added"}
+        return respond(await self._desk.store.call("add_exchange_account", self._sealed(given), key, 201))
 
-    def _sealed(self, secrets: dict[str, str], place: Place) -> Json:
+    async def change(self, request: web.Request) -> web.Response:
+        """Other credentials or options of an account in use; its venue is said and stays. Who reads it begins anew within seconds."""
+        body = await reading.read(request, _CHANGED, ["venue"])
+        given = body | {"user_key": self._desk.user(request), "account_id": request.match_info["account_id"], "actor": actor(request),
+                        "action": "exchange_account_changed"}
+        return respond(await self._desk.store.call("change_exchange_account", self._sealed(given), once(request, body)))
+
+    def _sealed(self, given: Json) -> Json:
+        """The same with its secrets as ciphertexts, bound to user, account and venue."""
+        secrets = {name: str(given.pop(name)) for name in _SECRETS if name in given}
         if not secrets:
-            return {}
+            return given
         for name in ("api_key", "api_secret"):
             if name not in secrets:
                 raise Refused(400, "missing_field", f"{name}: expected a value beside the other credentials, was none", name)
+        place = Place(str(given["user_key"]), str(given["account_id"]), str(given["venue"]), "")
         try:
-            vault = self._desk.vault()
-            sealed = {name: vault.seal(Secret(text), place._replace(purpose=name)) for name, text in secrets.items()}
+            found = sealed(self._desk.vault(), place, Credentials(*(Secret(secrets.get(name, "")) for name in _SECRETS)))
         except Sealed as error:
             raise Refused(503, "no_vault", str(error)) from None
-        return {name: base64.b64encode(one).decode() for name, one in sealed.items()}
+        return given | {"sealed": found}
 
     async def listed(self, request: web.Request) -> web.Response:
         """Every account of the user, removed ones too."""

@@ -1,11 +1,13 @@
 """Exchange accounts in Postgres: registered, changed, removed; their secrets sealed; how far each has been read and how it goes."""
 
+import base64
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
 
 from streams.venues.secret import Secret
 from streams.venues.vault import Place, Vault, key_id
@@ -49,40 +51,53 @@ class Account(NamedTuple):
 
 
 class NewAccount(NamedTuple):
-    """What a user registers."""
+    """What a user registers; an option that is None stays as it is, of a new account the engine's default holds."""
 
     user_key: str
     account_id: str
     venue: str
     environment: str = "mainnet"
+    model: str | None = None
+    currency: str | None = None
+    execution: str | None = None
+    auto_reduce: bool | None = None
+
+
+def sealed(vault: Vault, place: Place, given: Credentials) -> dict[str, str]:
+    """Credentials as the functions of `sql` take them: each sealed for its column, in base64. Raises `Sealed`."""
+    texts = {"api_key": given.key, "api_secret": given.secret, "passphrase": given.passphrase}
+    return {purpose: base64.b64encode(vault.seal(text, place._replace(purpose=purpose))).decode() for purpose, text in texts.items() if text}
 
 
 async def add(connection: Connection, vault: Vault, new: NewAccount, given: Credentials) -> None:
-    """Registers an account, or changes its credentials: it is read within seconds. Raises `ValueError` where it has another venue."""
-    place = Place(new.user_key, new.account_id, new.venue, "api_key")
-    sealed = [vault.seal(given.key, place), vault.seal(given.secret, place._replace(purpose="api_secret")),
-              vault.seal(given.passphrase, place._replace(purpose="passphrase")) if given.passphrase else None]
-    done = await connection.execute("""
-        INSERT INTO exchange_accounts AS a (user_key, account_id, venue, environment, api_key_encrypted, api_secret_encrypted,
-                                            passphrase_encrypted, credentials_version)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, 1)
-        ON CONFLICT (user_key, account_id) DO UPDATE SET
-            environment = EXCLUDED.environment, api_key_encrypted = EXCLUDED.api_key_encrypted,
-            api_secret_encrypted = EXCLUDED.api_secret_encrypted, passphrase_encrypted = EXCLUDED.passphrase_encrypted,
-            credentials_version = a.credentials_version + 1, is_active = TRUE, listen_key_encrypted = NULL, listen_key_expires_at = NULL,
-            updated_at = now()
-        WHERE a.venue = EXCLUDED.venue""", [*new, *sealed])
-    if not done.rowcount:
-        raise ValueError(f"account {new.account_id!r} of {new.user_key}: expected its venue, was {new.venue!r}")
+    """Registers an account, or changes its credentials: it is read within seconds, and the engine is told.
+
+    Raises `ValueError` where it has another venue.
+    """
+    said: dict[str, object] = {name: value for name, value in new._asdict().items() if value is not None}
+    said["sealed"] = sealed(vault, Place(new.user_key, new.account_id, new.venue, ""), given)
+    await _operate(connection, "register_exchange_account", said | {"actor": "console", "action": "exchange_account_added"})
 
 
 async def remove(connection: Connection, user_key: str, account_id: str) -> bool:
     """Reads it no more and forgets its secrets; whether there was one. The venue's key stays: others may listen on it."""
-    done = await connection.execute("""
-        UPDATE exchange_accounts SET is_active = FALSE, api_key_encrypted = NULL, api_secret_encrypted = NULL, passphrase_encrypted = NULL,
-            listen_key_encrypted = NULL, listen_key_expires_at = NULL, credentials_version = credentials_version + 1, updated_at = now()
-        WHERE user_key = %s AND account_id = %s AND is_active""", [user_key, account_id])
-    return bool(done.rowcount)
+    said: dict[str, object] = {"user_key": user_key, "account_id": account_id, "actor": "console", "action": "exchange_account_removed"}
+    try:
+        await _operate(connection, "remove_exchange_account", said)
+    except LookupError:
+        return False
+    return True
+
+
+async def _operate(connection: Connection, function: str, said: dict[str, object]) -> None:
+    """A function of `sql`, as the admin API calls it: the fact for the engine and the audit are part of it."""
+    try:
+        await connection.execute(f"SELECT {function}(%s)", [Jsonb(said)])
+    except psycopg.Error as error:
+        if not (error.sqlstate or "").startswith("MS"):
+            raise
+        refused = LookupError if error.sqlstate == "MS404" else ValueError
+        raise refused(f"account {said['account_id']!r} of {said['user_key']}: {error.diag.message_primary}") from None
 
 
 async def active(connection: Connection) -> list[Account]:

@@ -66,7 +66,8 @@ async def _accounts(options: argparse.Namespace, config: Config, lines: TextIO) 
         venue_of(options.venue, environment, read_hosts(config.venue_hosts))
         if not vault_file(config).exists():
             add_key(vault_file(config))
-        new = store.NewAccount(user, options.account, options.venue, environment)
+        new = store.NewAccount(user, options.account, options.venue, environment, options.model, options.currency, options.execution,
+                               options.auto_reduce)
         await store.add(connection, Vault(vault_file(config)), new, _given(lines))
         return 0
 

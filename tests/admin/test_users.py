@@ -154,6 +154,31 @@ async def test_credentials_are_sealed_and_never_shown(api: Client, database: Dat
     assert gone == [(None, None, None)]
 
 
+async def test_credentials_and_options_of_an_account_in_use_change(api: Client, database: Database, tmp_path: Path) -> None:
+    await make_user(api)
+    path = f"{USER}/exchange-accounts"
+    await post(api, path, {"account_id": "b1", "venue": "binance_usdm", "api_key": "k", "api_secret": "s"})
+
+    async def put(body: Json) -> tuple[int, Json]:
+        answer = await api.put(f"{path}/b1", json=body)
+        return answer.status, await answer.json()
+
+    status, account = await put({"venue": "binance_usdm", "api_key": "new-key", "api_secret": "new-secret"})
+    assert (status, account["has_credentials"], account["execution"]) == (200, True, "external")
+    [(sealed, version)] = ask(database, "SELECT api_secret_encrypted, credentials_version FROM exchange_accounts")
+    assert isinstance(sealed, bytes)
+    assert Vault(tmp_path / "keys.json").open(sealed, Place("live:123", "b1", "binance_usdm", "api_secret")).reveal() == "new-secret"
+    assert (await put({"venue": "binance_usdm", "execution": "venue"}))[1]["execution"] == "venue"
+    assert ask(database, "SELECT credentials_version, api_secret_encrypted FROM exchange_accounts") == [(version, sealed)]
+    assert code((await put({"venue": "okx_v5"}))[1]) == "other_venue"
+    assert code((await put({"venue": "binance_usdm", "api_key": "k"}))[1]) == "missing_field"
+    assert ask(database, "SELECT value -> 'exchange_account' ->> 'execution' FROM outbox WHERE sequence > 2 ORDER BY id") == [
+        ("external",), ("venue",)]
+    await api.delete(f"{path}/b1")
+    assert (await put({"venue": "binance_usdm", "execution": "external"}))[0] == 404
+    agree(database)
+
+
 async def test_a_state_that_missed_an_admins_change_does_not_undo_it(api: Client, database: Database) -> None:
     await make_user(api)
     await patch(api, {"group": "VIP"})

@@ -19,5 +19,5 @@ def venues_dsn(postgres_dsn: str) -> str:
 @pytest.fixture
 def dsn(venues_dsn: str) -> str:
     with psycopg.connect(venues_dsn) as connection:
-        connection.execute("TRUNCATE exchange_accounts, exchange_leases, ingest_workers")
+        connection.execute("TRUNCATE exchange_accounts, exchange_leases, ingest_workers, users, outbox")
     return venues_dsn

@@ -72,6 +72,36 @@ async def test_what_was_removed_is_not_read_and_has_no_secrets(connection: Conne
     assert row == (None, None, None)
 
 
+async def _facts(connection: Connection) -> list[tuple[str, int, dict[str, object]]]:
+    """What the relay would tell the engine: topic, number and the change."""
+    rows = await (await connection.execute("SELECT topic, sequence, value FROM outbox ORDER BY id")).fetchall()
+    return [(row[0], row[1], {name: said for name, said in row[2].items() if name.startswith("exchange_account")}) for row in rows]
+
+
+async def test_the_engine_hears_what_the_console_does_as_of_the_api(connection: Connection, vault: Vault) -> None:
+    await store.add(connection, vault, NEW._replace(model="binance_usdm", auto_reduce=True), GIVEN)
+    await store.add(connection, vault, NEW, GIVEN._replace(key=Secret("another")))  # credentials alone are not the engine's
+    await store.add(connection, vault, NEW._replace(execution="venue"), GIVEN)
+    await store.remove(connection, "live:1", "bn")
+    told = {"account_id": "bn", "venue": "binance_usdm", "model": "binance_usdm", "currency": "", "execution": "external", "auto_reduce": True}
+    assert await _facts(connection) == [
+        ("account-updates", 1, {"exchange_account": told}),
+        ("account-updates", 2, {"exchange_account": told | {"execution": "venue"}}),
+        ("account-updates", 3, {"exchange_account_removed": "bn"})]
+    audit = await (await connection.execute("SELECT actor, action FROM audit_log WHERE user_key = 'live:1' ORDER BY id DESC LIMIT 4")).fetchall()
+    assert audit[::-1] == [("console", "exchange_account_added"), *[("console", "exchange_account_changed")] * 2,
+                           ("console", "exchange_account_removed")]
+
+
+async def test_an_account_the_engine_knew_by_a_fact_gets_credentials(connection: Connection, vault: Vault) -> None:
+    await connection.execute("INSERT INTO exchange_accounts (user_key, account_id, venue, execution, mirrored) "
+                             "VALUES ('live:1', 'bn', 'binance_usdm', 'venue', TRUE)")
+    await store.add(connection, vault, NEW, GIVEN)
+    [account] = await store.active(connection)
+    assert account.credentials(vault)() == GIVEN
+    assert await _facts(connection) == []
+
+
 async def test_an_account_that_only_a_mirror_knows_is_not_read(connection: Connection) -> None:
     await connection.execute("INSERT INTO exchange_accounts (user_key, account_id, venue) VALUES ('live:1', 'bn', 'binance_usdm')")
     assert await store.active(connection) == []
