@@ -975,7 +975,7 @@ class OrdersState(_message.Message):
     def __init__(self, user_id: _Optional[str] = ..., version: _Optional[int] = ..., generation: _Optional[int] = ..., orders: _Optional[_Mapping[str, OrderState]] = ..., closed: _Optional[_Iterable[_Union[ClosedOrder, _Mapping]]] = ..., updated_ms: _Optional[int] = ..., snapshot_rows: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class Anomaly(_message.Message):
-    __slots__ = ("id", "user_id", "account_id", "kind", "detail", "time_ms", "topic", "offset")
+    __slots__ = ("id", "user_id", "account_id", "kind", "detail", "time_ms", "topic", "offset", "instrument", "field", "expected", "was")
     ID_FIELD_NUMBER: _ClassVar[int]
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -984,6 +984,10 @@ class Anomaly(_message.Message):
     TIME_MS_FIELD_NUMBER: _ClassVar[int]
     TOPIC_FIELD_NUMBER: _ClassVar[int]
     OFFSET_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_FIELD_NUMBER: _ClassVar[int]
+    WAS_FIELD_NUMBER: _ClassVar[int]
     id: str
     user_id: str
     account_id: str
@@ -992,7 +996,11 @@ class Anomaly(_message.Message):
     time_ms: int
     topic: str
     offset: int
-    def __init__(self, id: _Optional[str] = ..., user_id: _Optional[str] = ..., account_id: _Optional[str] = ..., kind: _Optional[str] = ..., detail: _Optional[str] = ..., time_ms: _Optional[int] = ..., topic: _Optional[str] = ..., offset: _Optional[int] = ...) -> None: ...
+    instrument: str
+    field: str
+    expected: str
+    was: str
+    def __init__(self, id: _Optional[str] = ..., user_id: _Optional[str] = ..., account_id: _Optional[str] = ..., kind: _Optional[str] = ..., detail: _Optional[str] = ..., time_ms: _Optional[int] = ..., topic: _Optional[str] = ..., offset: _Optional[int] = ..., instrument: _Optional[str] = ..., field: _Optional[str] = ..., expected: _Optional[str] = ..., was: _Optional[str] = ...) -> None: ...
 
 class DeadLetter(_message.Message):
     __slots__ = ("topic", "partition", "offset", "key", "value", "error", "time_ms")

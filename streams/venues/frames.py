@@ -18,8 +18,8 @@ class Unreadable(ValueError):
 class Receipt(NamedTuple):
     """Whose frame it is and when it came: a fact's version is (lease_epoch, connection_epoch, receive_seq, part).
 
-    `user_key` is `type:id`; `receive_seq` counts from 1 per account and connection epoch, and a snapshot takes its own when its request
-    leaves; `received_ns` is our wall clock.
+    `user_key` is `type:id`; per connection epoch `receive_seq` 1 is what a gap held, 2 the snapshot, and frames count from 3
+    (`links.Link`); `received_ns` is our wall clock.
     """
 
     user_key: str
