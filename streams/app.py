@@ -81,7 +81,8 @@ class Outside:
 
     async def start(self) -> None:
         """Listen, and watch."""
-        runner = await start_web(self.view, self.config.web_host, self.config.web_port, self.config.api_token)
+        runner = await start_web(self.view, self.config.web_host, self.config.web_port, self.config.api_token,
+                                 self.config.api_tokens)
         log.info("inspection at %s/inspect", runner.url)
         self._tasks = [asyncio.create_task(self._collect()), asyncio.create_task(self._survey()),
                        asyncio.create_task(watch(self.view.sample, self._stuck, self.config.watchdog_s / 6, self.config.watchdog_s))]

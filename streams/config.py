@@ -51,6 +51,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     admin_port: int = 6070  # 0 = any free one
     health_port: int = 0  # of a bridge; 0 = any free one
     api_token: str = ""
+    api_tokens: str = ""  # name:token,...: further ones, by whose the audit log says who did it
     webhook_url: str = ""  # told of liquidations and of an audit that finds something; "" = nobody
     webhook_secret: str = ""  # signs what it is told
     log_level: str = "INFO"
@@ -73,6 +74,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     generator_users: int = 1_000
     generator_events_per_s: int = 300
     generator_ticks_per_s: int = 200
+    simulator_url: str = ""  # control address of the simulated venues whose accounts the generator lets trade
+    simulator_users: int = 3  # that `run` and `up` give an account at each venue
+    simulator_events_per_s: float = 8.0  # orders of all of them together
 
 
 _POSITIVE = ("partitions", "workers", "replication", "generation", "session_timeout_s", "bundle_records_max", "commit_interval_s",
@@ -88,11 +92,12 @@ _TEXTS = {  # field -> pattern, and its words
     "web_url": (r"(https?://[^\s/]+/?)?", "http://host:port"),
     "webhook_url": (r"(https?://[^\s]+)?", "https://host/path"),
     "log_format": (r"text|json", "text or json"),
+    "api_tokens": (r"([A-Za-z0-9][A-Za-z0-9_.@-]{0,63}:[\x21-\x2b\x2d-\x7e]+(,(?=.)|$))*", "name:token, comma-separated"),
     "default_user_type": (r"[a-z][a-z0-9_]{0,31}", "a to z, 0 to 9 and _, a letter first"),
     "market_feed": (r"in|out|off", "in, out or off"),
     "log_level": (r"(?i:debug|info|warning|error|critical)", "DEBUG, INFO, WARNING, ERROR or CRITICAL"),
 }
-_SECRET = ("redis_url", "postgres_dsn", "webhook_url")  # may hold a password: never said
+_SECRET = ("redis_url", "postgres_dsn", "webhook_url", "api_tokens")  # may hold a password: never said
 
 
 def load(environment: Mapping[str, str] | None = None, dotenv: Path | None = None) -> Config:
@@ -108,6 +113,8 @@ def load(environment: Mapping[str, str] | None = None, dotenv: Path | None = Non
     for field in Config.__struct_fields__:
         if words := _refused(field, getattr(config, field)):
             raise BadSetting(f"setting {PREFIX}{field.upper()}: {words}")
+    if config.api_tokens and not config.api_token:
+        raise BadSetting(f"setting {PREFIX}API_TOKENS: expected {PREFIX}API_TOKEN beside it (processes ask each other with it), was none")
     return config
 
 

@@ -49,6 +49,8 @@ def test_a_switch(text: str, expected: bool) -> None:
     ("KAFKA_BOOTSTRAP", "kafka://a:1", "expected host:port"), ("DEFAULT_USER_TYPE", "A B", "was 'A B'"),
     ("LOG_LEVEL", "LOUD", "expected DEBUG, INFO, WARNING, ERROR or CRITICAL, was 'LOUD'"),
     ("WEB_URL", "worker-0:6066", "expected http://host:port"),
+    ("API_TOKENS", "secret", "expected name:token"), ("API_TOKENS", "ann:secret,", "comma-separated"),
+    ("API_TOKENS", "ann:secret,bob", "another text"), ("API_TOKENS", "ann:secret", "expected MARGINSTREAM_API_TOKEN beside it"),
     ("REDIS_URL", "secret", "expected redis://"), ("POSTGRES_DSN", "secret", "expected postgresql://"),
     ("COMMIT_INTERVAL_S", "nan", "above 0, was nan"), ("SESSION_TIMEOUT_S", "inf", "above 0, was inf"),
     ("PARTITIONS", "0", "above 0, was 0"), ("COMMIT_INTERVAL_S", "-1", "above 0, was -1.0"),

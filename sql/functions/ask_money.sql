@@ -10,7 +10,8 @@ BEGIN
     VALUES (held.user_key, account, coalesce(given ->> 'asset', held.currency), (given ->> 'amount')::NUMERIC, given ->> 'kind',
             coalesce(given ->> 'note', ''), given ->> 'actor')
     RETURNING * INTO STRICT asked;
-    INSERT INTO audit_log (user_key, actor, action, after) VALUES (held.user_key, given ->> 'actor', given ->> 'action', shown_request(asked));
+    INSERT INTO audit_log (user_key, actor, claimed_actor, action, after)
+    VALUES (held.user_key, given ->> 'actor', coalesce(given ->> 'claimed_actor', ''), given ->> 'action', shown_request(asked));
     RETURN shown_request(asked);
 END
 $$;

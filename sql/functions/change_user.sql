@@ -16,7 +16,7 @@ BEGIN
         PERFORM move_money(given - 'version' || jsonb_build_object('amount', difference::TEXT, 'kind', 'adjustment', 'action', 'adjustment',
                                                                    'note', coalesce(given ->> 'note', 'wallet_balance set')));
     END IF;
-    after := record_operation(held.user_key, given, before, given - 'user_key' - 'actor' - 'action');
+    after := record_operation(held.user_key, given, before, given - ARRAY['user_key', 'actor', 'claimed_actor', 'action']);
     RETURN after || jsonb_build_object('changed', (
         SELECT coalesce(jsonb_agg(field ORDER BY field), '[]') FROM jsonb_each(after) AS a(field, value)
         WHERE value IS DISTINCT FROM before -> field AND field NOT IN ('version', 'updated_at', 'last_admin_update', 'last_group_update')));

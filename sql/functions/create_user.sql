@@ -14,6 +14,6 @@ BEGIN
     -- Zero is told, too: an account is judged from its first wallet fact on.
     PERFORM move_money(given || jsonb_build_object('amount', coalesce(opening, 0)::TEXT, 'kind', 'opening', 'action', 'opening',
                                                    'note', coalesce(given ->> 'note', '')));
-    RETURN record_operation(owner, given, NULL, given - 'user_key' - 'actor' - 'action');
+    RETURN record_operation(owner, given, NULL, given - ARRAY['user_key', 'actor', 'claimed_actor', 'action']);
 END
 $$;

@@ -20,13 +20,14 @@ BEGIN
         moved := move_money(jsonb_build_object(
             'user_key', asked.user_key, 'account_id', asked.account_id, 'asset', asked.asset, 'kind', asked.kind,
             'amount', (CASE asked.kind WHEN 'withdrawal' THEN -asked.amount ELSE asked.amount END)::TEXT, 'note', asked.note,
-            'id', 'request-' || asked.id, 'actor', given ->> 'actor', 'action', asked.kind, 'engine', given -> 'engine'));
+            'id', 'request-' || asked.id, 'actor', given ->> 'actor', 'claimed_actor', given ->> 'claimed_actor',
+            'action', asked.kind, 'engine', given -> 'engine'));
     END IF;
     UPDATE money_requests SET status = given ->> 'status', decided_by = given ->> 'actor', reason = coalesce(given ->> 'reason', ''),
                               delta_id = moved ->> 'delta_id', updated_at = clock_timestamp()
     WHERE id = asked.id RETURNING * INTO STRICT asked;
-    INSERT INTO audit_log (user_key, actor, action, before, after)
-    VALUES (asked.user_key, given ->> 'actor', given ->> 'action', before, shown_request(asked));
+    INSERT INTO audit_log (user_key, actor, claimed_actor, action, before, after)
+    VALUES (asked.user_key, given ->> 'actor', coalesce(given ->> 'claimed_actor', ''), given ->> 'action', before, shown_request(asked));
     RETURN shown_request(asked) || jsonb_strip_nulls(jsonb_build_object('balance_after', moved -> 'balance_after'));
 END
 $$;

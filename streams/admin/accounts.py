@@ -5,7 +5,7 @@ import uuid
 from aiohttp import web
 
 from streams.admin import reading
-from streams.admin.desk import Desk, actor, once, respond
+from streams.admin.desk import Desk, actors, once, respond
 from streams.admin.store import Answered
 from streams.venues.accounts import sealed
 from streams.venues.secret import Secret
@@ -41,13 +41,13 @@ class Accounts:
         body = await reading.read(request, _NEW, ["venue"])
         key = once(request, body)
         given = {"account_id": f"x-{uuid.uuid4().hex[:12]}", "execution": "external"} | body
-        given |= {"user_key": user, "actor": actor(request), "action": "exchange_account_added"}
+        given |= {"user_key": user, **actors(request), "action": "exchange_account_added"}
         return respond(await self._desk.store.call("add_exchange_account", self._sealed(given), key, 201))
 
     async def change(self, request: web.Request) -> web.Response:
         """Other credentials or options of an account in use; its venue is said and stays. Who reads it begins anew within seconds."""
         body = await reading.read(request, _CHANGED, ["venue"])
-        given = body | {"user_key": self._desk.user(request), "account_id": request.match_info["account_id"], "actor": actor(request),
+        given = body | {"user_key": self._desk.user(request), "account_id": request.match_info["account_id"], **actors(request),
                         "action": "exchange_account_changed"}
         return respond(await self._desk.store.call("change_exchange_account", self._sealed(given), once(request, body)))
 
@@ -74,6 +74,6 @@ class Accounts:
 
     async def remove(self, request: web.Request) -> web.Response:
         """The account as it was; 404 where there is none in use."""
-        given: Json = {"user_key": self._desk.user(request), "account_id": request.match_info["account_id"], "actor": actor(request),
+        given: Json = {"user_key": self._desk.user(request), "account_id": request.match_info["account_id"], **actors(request),
                        "action": "exchange_account_removed"}
         return respond(await self._desk.store.call("remove_exchange_account", given, once(request, {})))

@@ -10,13 +10,14 @@ from streams.admin.money import Money
 from streams.admin.users import Users
 from streams.ops.health import Ready, application
 from streams.web.app import authorised, say_refusals
+from streams.web.tokens import Tokens
 
 _PASSED_ON = ("/inspect", "/inspect/{rest:.*}", "/api/market/{rest:.*}")
 
 
-def admin(desk: Desk, ready: Ready, token: str, more: Iterable[web.RouteDef] = ()) -> web.Application:
-    """The application; `more` are routes that need what only the process knows. An empty token asks for none."""
-    app = application("admin", ready, [authorised(token), say_refusals])
+def admin(desk: Desk, ready: Ready, tokens: Tokens, more: Iterable[web.RouteDef] = ()) -> web.Application:
+    """The application; `more` are routes that need what only the process knows."""
+    app = application("admin", ready, [authorised(tokens), say_refusals])
 
     async def close(_: web.Application) -> AsyncIterator[None]:
         yield

@@ -13,6 +13,7 @@ from streams.admin.engine import Workers
 from streams.admin.store import Answered, Once, Store
 from streams.ops.health import answer
 from streams.venues.vault import Vault
+from streams.web.app import OWNER
 from streams.web.inspection import Refused
 
 Json = dict[str, object]
@@ -33,12 +34,12 @@ class Desk(NamedTuple):
         return reading.user_of(request.match_info["user"], self.default_user_type)
 
 
-def actor(request: web.Request) -> str:
-    """Who asks, as the header `X-Actor` says; for the audit log."""
-    said = request.headers.get("X-Actor", "api")
-    if not _ACTOR.fullmatch(said):
+def actors(request: web.Request) -> Json:
+    """For the audit log: whose token it is, and beside it, unproved, who the header `X-Actor` says it is."""
+    said = request.headers.get("X-Actor")
+    if said is not None and not _ACTOR.fullmatch(said):
         raise Refused(400, "bad_actor", "X-Actor: expected 1 to 100 printable characters, was another text", "X-Actor")
-    return said
+    return {"actor": request[OWNER], "claimed_actor": said or ""}
 
 
 def once(request: web.Request, body: Json) -> Once | None:

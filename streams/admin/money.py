@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from streams.admin import reading
-from streams.admin.desk import Desk, actor, once, respond
+from streams.admin.desk import Desk, actors, once, respond
 from streams.admin.store import Answered, Once
 from streams.web.inspection import Refused
 
@@ -36,7 +36,7 @@ class Money:
         user = self._desk.user(request)
         body = await reading.read(request, {**_COMMON, "amount": read, "version": reading.whole_number}, ["amount"])
         key = once(request, body)
-        given = body | {"user_key": user, "kind": kind, "actor": actor(request), "action": kind}
+        given = body | {"user_key": user, "kind": kind, **actors(request), "action": kind}
         if kind == "withdrawal":
             given["amount"] = f"-{body['amount']}"
             return respond(await self._verified("move_money", given, user, (key, 201)))
@@ -50,14 +50,14 @@ class Money:
         if len(named) != 1:
             raise Refused(400, "missing_field", f"user: expected one, was {len(named)}", "user")
         wanted = body | {"user_key": reading.user_of(named[0], kind)}
-        given = wanted | {"actor": actor(request), "action": "money_requested"}
+        given = wanted | {**actors(request), "action": "money_requested"}
         return respond(await self._desk.store.call("ask_money", given, once(request, wanted), 201))
 
     async def decide(self, request: web.Request) -> web.Response:
         """The request approved, its money moved in the same transaction, or rejected; 409 where somebody decided before."""
         body = await reading.read(request, {"reason": reading.label})
         ident, decision = _ident(request), {"approve": "approved", "reject": "rejected"}[request.match_info["decision"]]
-        given = body | {"id": ident, "status": decision, "actor": actor(request), "action": f"money_request_{decision}"}
+        given = body | {"id": ident, "status": decision, **actors(request), "action": f"money_request_{decision}"}
         key = once(request, body)
         if decision == "rejected":
             return respond(await self._desk.store.call("decide_money", given, key))

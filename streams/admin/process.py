@@ -25,6 +25,7 @@ from streams.ops.health import serve
 from streams.venues.secret import Secret
 from streams.venues.vault import Vault, add_key
 from streams.web.inspection import Refused
+from streams.web.tokens import Tokens
 
 log = logging.getLogger(__name__)
 _LOOK_S = 2.0
@@ -103,7 +104,7 @@ async def _run(config: Config) -> None:
     slow = Store(config.postgres_dsn, _PATIENCE_S)
     watch, keeper = Watch(store), Watch(slow)
     desk = Desk(store, workers, config.default_user_type, partial(_vault, config))
-    app = admin(desk, watch.ready, config.api_token, RulesPage(config).routes() + RedisHealth(config).routes())
+    app = admin(desk, watch.ready, Tokens(config.api_token, config.api_tokens), RulesPage(config).routes() + RedisHealth(config).routes())
     runner = await serve(app, config.admin_host, config.admin_port)
     log.info("admin API at %s", runner.url)
 

@@ -8,7 +8,7 @@ from google.protobuf import json_format
 from agents.risk.rules import BadRule
 from schemas import engine_pb2 as pb
 from streams.admin import reading
-from streams.admin.desk import actor
+from streams.admin.desk import actors
 from streams.config import Config
 from streams.ops.health import answer
 from streams.rules import apply as rules
@@ -29,13 +29,13 @@ class RulesPage:
 
     async def put(self, request: web.Request) -> web.Response:
         """The body is the rule as `marginstream rules show` tells it; `force` applies what liquidates, `dry_run` only shows."""
-        who, body = actor(request), reading.whole(await request.read())
+        who, body = actors(request), reading.whole(await request.read())
         force, dry_run = (reading.flag(body.pop(name, False), name) for name in ("force", "dry_run"))
         rule = _rule(body, request.match_info["rule_id"])
         try:
             if dry_run:
                 return answer(rules.shown([rule], await asyncio.to_thread(rules.preview, self._config, [rule])))
-            done = await asyncio.to_thread(rules.apply, self._config, [rule], f"api:{who}", force=force)
+            done = await asyncio.to_thread(rules.apply, self._config, [rule], _said(who), force=force)
         except BadRule as error:
             raise Refused(400, "bad_rule", str(error), "rule") from None
         except rules.Refused as error:
@@ -43,6 +43,11 @@ class RulesPage:
         except StackError as error:
             raise Refused(503, "away", str(error)) from None
         return answer({"rule_id": rule.rule_id, "effective_from_ms": rule.effective_from_ms, **done._asdict()})
+
+
+def _said(who: Json) -> str:
+    """`changed_by` is one text: the claim stands in brackets behind the owner of the token."""
+    return f"api:{who['actor']}" + (f" ({who['claimed_actor']})" if who["claimed_actor"] else "")
 
 
 def _rule(body: Json, rule_id: str) -> pb.RiskRule:

@@ -5,7 +5,7 @@ from typing import cast
 from aiohttp import web
 
 from streams.admin import reading
-from streams.admin.desk import Desk, actor, once, respond
+from streams.admin.desk import Desk, actors, once, respond
 from streams.admin.store import Answered
 from streams.ops.health import answer
 from streams.web.inspection import Refused
@@ -56,7 +56,7 @@ class Users:
             raise reading.wrong("user_id", f"a user of type {kind}", body["user_id"])
         usual = {"status": "active", "is_active": True, "group": "standard", "currency": "USD"}
         given = {"user_key": user, "profile": usual | _profile(body), "wallet_balance": body.get("wallet_balance", "0"),
-                 "note": body.get("note", ""), "actor": actor(request), "action": "user_created"}
+                 "note": body.get("note", ""), **actors(request), "action": "user_created"}
         return respond(await self._desk.store.call("create_user", given, key, 201))
 
     async def show(self, request: web.Request) -> web.Response:
@@ -90,7 +90,7 @@ class Users:
         if dry_run:
             return answer({"user": user, "dry_run": True, "preview": preview})
         given: Json = {name: body[name] for name in ("version", "wallet_balance", "note") if name in body}
-        given |= {"user_key": user, "profile": _profile(body), "actor": actor(request), "action": "user_updated"}
+        given |= {"user_key": user, "profile": _profile(body), **actors(request), "action": "user_updated"}
         found = await self._desk.store.call("change_user", given, key)
         return respond(Answered(found.status, cast(Json, found.body) | ({} if preview is None else {"preview": preview})))
 
@@ -99,7 +99,7 @@ class Users:
         action = request.match_info["action"]
         body = await reading.read(request, {"note": reading.label, "version": reading.whole_number})
         profile = {"status": "suspended", "is_active": False} if action == "suspend" else {"status": "active", "is_active": True}
-        given = body | {"user_key": self._desk.user(request), "profile": profile, "actor": actor(request), "action": f"user_{action}"}
+        given = body | {"user_key": self._desk.user(request), "profile": profile, **actors(request), "action": f"user_{action}"}
         return respond(await self._desk.store.call("change_user", given, once(request, body)))
 
     async def _foreseen(self, user: str, body: Json, *, force: bool) -> Json | None:

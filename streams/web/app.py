@@ -1,6 +1,5 @@
 """The worker's web server: health, metrics and inspection, in the worker's own process and event loop."""
 
-import hmac
 from collections.abc import AsyncIterator
 
 from aiohttp import web
@@ -12,15 +11,17 @@ from streams.web.judge import JudgePage
 from streams.web.peers import Peers, Unreachable
 from streams.web.portfolio import PortfolioPages
 from streams.web.stress import STRESS_TIMEOUT_S, StressPage
+from streams.web.tokens import Tokens
 from streams.web.view import WorkerView
 
+OWNER = web.RequestKey("owner", str)  # of the token a request came with
 # Readable without the token: what probes and scrapers ask, and sums that name no user.
 _OPEN = {"/health", "/healthz", "/readyz", "/metrics", "/api/market/portfolio/status"}
 
 
-async def start(state: WorkerView, host: str, port: int, token: str) -> Runner:
-    """Serves `state`; port 0 is any free one, an empty token asks for none. Raises OSError where the port is taken."""
-    app = application(state.worker_name, state.ready, [authorised(token), say_refusals])
+async def start(state: WorkerView, host: str, port: int, token: str, named: str = "") -> Runner:
+    """Serves `state`; port 0 is any free one, an empty token asks for none (`named`: further ones). Raises OSError where it is taken."""
+    app = application(state.worker_name, state.ready, [authorised(Tokens(token, named)), say_refusals])
     peers, patient = Peers(token), Peers(token, STRESS_TIMEOUT_S)
 
     async def close_peers(_: web.Application) -> AsyncIterator[None]:
@@ -36,19 +37,18 @@ async def start(state: WorkerView, host: str, port: int, token: str) -> Runner:
     return await serve(app, host, port)
 
 
-def authorised(token: str) -> Middleware:
-    """Asks for `Authorization: Bearer` on all but the open pages; an empty token asks for none."""
-    expected = token.encode()
+def authorised(tokens: Tokens) -> Middleware:
+    """Asks for `Authorization: Bearer` on all but the open pages, and notes under `OWNER` whose it is."""
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
-        given = credentials.strip().encode(errors="surrogateescape") if scheme.lower() == "bearer" else b""
+        owner = tokens.owner(request.headers.get("Authorization", "").encode(errors="surrogateescape"))
         is_open = request.path in _OPEN and request.method in {"GET", "HEAD"}
-        if token and not is_open and not hmac.compare_digest(given, expected):
+        if owner is None and not is_open:
             refused = refusal(401, "unauthorized", "expected the header Authorization: Bearer with the token")
             refused.headers["WWW-Authenticate"] = "Bearer"
             return refused
+        request[OWNER] = owner or ""
         return await handler(request)
 
     return check

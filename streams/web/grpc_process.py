@@ -1,7 +1,6 @@
 """The gRPC server as a process: the user service, health and reflection, TLS and token where set."""
 
 import asyncio
-import hmac
 import logging
 import signal
 from collections.abc import Awaitable, Callable
@@ -15,9 +14,10 @@ from grpc_reflection.v1alpha import reflection
 from streams.admin.store import Store
 from streams.cache.store import Store as Cache
 from streams.config import BadSetting, Config
-from streams.web.grpc_service import NAME, UserService
+from streams.web.grpc_service import GRPC, NAME, WHO, UserService
 from streams.web.grpc_wallets import Wallets
 from streams.web.grpc_watch import Watchers
+from streams.web.tokens import NOBODY, Tokens
 
 log = logging.getLogger(__name__)
 _MESSAGE_BYTES_MAX = 64 * 1024
@@ -25,15 +25,16 @@ _STOP_S = 5.0
 
 
 class _Authorised(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc is untyped
-    """Every method but those of health asks for the token."""
+    """Every method but those of health asks for a token; whose it is, the method finds in `WHO`."""
 
-    def __init__(self, token: str) -> None:
-        self._expected = f"Bearer {token}".encode()
+    def __init__(self, tokens: Tokens) -> None:
+        self._tokens = tokens
 
     async def intercept_service(self, continuation: Any, details: Any) -> Any:
         given = next((value for key, value in details.invocation_metadata if key == "authorization"), "")
-        said = given.encode() if isinstance(given, str) else bytes(given)
-        if details.method.startswith("/grpc.health.") or hmac.compare_digest(said, self._expected):
+        owner = self._tokens.owner(given.encode() if isinstance(given, str) else bytes(given))
+        if details.method.startswith("/grpc.health.") or owner is not None:
+            WHO.set(owner if owner and owner != NOBODY else GRPC)
             return await continuation(details)
 
         async def refuse(_: Any, context: Any) -> None:
@@ -46,7 +47,7 @@ async def start(config: Config, parts: tuple[Store, Cache]) -> tuple[Any, str, C
     """(server, address, what to await when it has stopped). Raises `BadSetting` for TLS files and OSError where the port is taken."""
     store, cache = parts
     watchers = Watchers(cache)
-    server = grpc.aio.server(interceptors=[_Authorised(config.api_token)] if config.api_token else [],
+    server = grpc.aio.server(interceptors=[_Authorised(Tokens(config.api_token, config.api_tokens))],
                              options=[("grpc.max_receive_message_length", _MESSAGE_BYTES_MAX), ("grpc.so_reuseport", 0)])
     server.add_generic_rpc_handlers((UserService(Wallets(store, cache), watchers, config.default_user_type).handler(),))
     living = health.aio.HealthServicer()

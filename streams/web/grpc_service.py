@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextvars import ContextVar
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -19,6 +20,8 @@ from streams.web.grpc_watch import Watchers
 from streams.web.inspection import Refused
 
 NAME = "marginstream.v1.UserService"
+GRPC = "grpc"  # nobody in particular
+WHO: ContextVar[str] = ContextVar("who", default=GRPC)  # whose token a call came with; for the audit log
 _IDENT = re.compile(r"[\x21-\x7e]{1,120}")
 _TEXT = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{0,200}")
 _AMOUNT_MAX, _PLACES_MAX, _LEVERAGE_MAX = Decimal(10) ** 15, 18, Decimal(10_000)
@@ -57,7 +60,7 @@ class UserService:
             raise Refused(400, "missing_field", "expected_balance: expected the balance as it was read, was nothing", "expected_balance")
         given: dict[str, object] = {
             "user_key": user, "wallet_balance": balance, "expected": amount("expected_balance", request.expected_balance), "source": "grpc",
-            "note": text("note", request.note) or "wallet set", "actor": "grpc", "action": "wallet_set", "id": _once_id(request.id)}
+            "note": text("note", request.note) or "wallet set", "actor": WHO.get(), "action": "wallet_set", "id": _once_id(request.id)}
         body, _ = await self._wallets.write("set_wallet", {k: v for k, v in given.items() if v}, _once("set", user, request))
         return self._written(user, {"wallet_balance": str(body["wallet_balance"])}, body)
 
@@ -71,7 +74,7 @@ class UserService:
         if not request.id:
             raise Refused(400, "missing_field", "id: expected one, so that the same delta is taken once, was nothing", "id")
         given: dict[str, object] = {"user_key": user, "amount": delta, "kind": kind, "source": "grpc", "id": _once_id(request.id),
-                                    "note": text("note", request.note), "actor": "grpc", "action": kind}
+                                    "note": text("note", request.note), "actor": WHO.get(), "action": kind}
         body, again = await self._wallets.write("move_money", given, _once("update", user, request))
         fields = await self._wallets.from_postgres(user)
         self._wallets.wrote(user, {"wallet_balance": fields["wallet_balance"]})
@@ -93,7 +96,7 @@ class UserService:
                 raise Refused(400, "bad_value", f"leverage: expected above 0 and at most {_LEVERAGE_MAX}", "leverage")
         if not profile:
             raise Refused(400, "missing_field", "metadata: expected kyc, risk or leverage, was nothing", "kyc")
-        given: dict[str, object] = {"user_key": user, "profile": profile, "actor": "grpc", "action": "metadata_set"}
+        given: dict[str, object] = {"user_key": user, "profile": profile, "actor": WHO.get(), "action": "metadata_set"}
         await self._wallets.write("change_user", given, _once("metadata", user, request))
         fields = await self._wallets.from_postgres(user)
         self._wallets.wrote(user, {name: fields[name] for name in profile})

@@ -15,6 +15,7 @@ from streams.admin.engine import Workers
 from streams.admin.store import Store
 from streams.bridges.migrate import migrate
 from streams.venues.vault import Sealed, Vault, add_key
+from streams.web.tokens import Tokens
 from tests.admin.workers import StandIn
 
 TABLES = ("users, exchange_accounts, balances, positions, transactions, ledger_balances, outbox, audit_log, money_requests, answers, "
@@ -68,5 +69,5 @@ async def api(dsn: str, workers: StandIn, tmp_path: Path) -> AsyncIterator[Clien
     keys = tmp_path / "keys.json"
     add_key(keys)
     desk = Desk(Store(dsn), Workers([workers.url], ""), "live", lambda: Vault(keys))
-    async with TestClient(TestServer(admin(desk, lambda: (True, ""), ""))) as client:
+    async with TestClient(TestServer(admin(desk, lambda: (True, ""), Tokens()))) as client:
         yield client

@@ -21,6 +21,7 @@ from streams.admin.desk import Desk
 from streams.admin.engine import Workers
 from streams.admin.store import Store
 from streams.bridges import relay as relaying
+from streams.web.tokens import Tokens
 from tests.admin.conftest import Client, no_vault
 from tests.admin.world import MoneyWorld, Producer
 
@@ -158,7 +159,7 @@ async def play(seed: int, dsn: str) -> list[str]:
             mock.patch.object(relaying, "_CLAIM_S", 0.0):
         async with TestServer(world.engine.application()) as workers:
             desk = Desk(Store(dsn), Workers([str(workers.make_url("")).rstrip("/")], ""), "live", no_vault)
-            async with TestClient(TestServer(admin(desk, lambda: (True, ""), ""))) as api:
+            async with TestClient(TestServer(admin(desk, lambda: (True, ""), Tokens()))) as api:
                 history = History(seed, world, api)
                 try:
                     await history.run()

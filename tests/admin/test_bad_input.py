@@ -7,6 +7,7 @@ from streams.admin.app import admin
 from streams.admin.desk import Desk
 from streams.admin.engine import Workers
 from streams.admin.store import Store
+from streams.web.tokens import Tokens
 from tests.admin.conftest import TABLES, Client, no_vault
 from tests.admin.test_money import USER, Database, ask, make_user, post
 
@@ -142,7 +143,7 @@ async def test_a_header_that_is_none(api: Client, database: Database, header: st
 async def test_without_the_token_nothing_is_said_or_done(dsn: str, database: Database, authorization: str | None) -> None:
     desk = Desk(Store(dsn), Workers([], ""), "live", no_vault)
     headers = {} if authorization is None else {"Authorization": authorization}
-    async with TestClient(TestServer(admin(desk, lambda: (True, ""), "secret"))) as api:
+    async with TestClient(TestServer(admin(desk, lambda: (True, ""), Tokens("secret")))) as api:
         for method, path in (("POST", "/api/admin/users"), ("GET", USER), ("PATCH", USER), ("POST", f"{USER}/deposits"),
                              ("GET", "/inspect")):
             answer = await api.request(method, path, json={"user_id": "123", "amount": "1"}, headers=headers)
@@ -156,6 +157,6 @@ async def test_without_the_token_nothing_is_said_or_done(dsn: str, database: Dat
 
 async def test_without_postgres_it_says_so(api: Client) -> None:
     desk = Desk(Store("postgresql://nobody@127.0.0.1:1/none"), Workers([], ""), "live", no_vault)
-    async with TestClient(TestServer(admin(desk, lambda: (True, ""), ""))) as away:
+    async with TestClient(TestServer(admin(desk, lambda: (True, ""), Tokens()))) as away:
         status, body = await post(away, f"{USER}/deposits", {"amount": "1"})
     assert (status, body["error"]["code"]) == (503, "away")  # type: ignore[index]

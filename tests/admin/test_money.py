@@ -54,8 +54,8 @@ async def test_an_operation_is_ledger_wallet_outbox_and_audit(api: Client, datab
     assert ask(database, "SELECT sequence, topic, value ->> 'kind', value ->> 'amount', value ->> 'source' FROM outbox ORDER BY id") == [
         (1, "account-updates", None, None, "admin"), (2, "wallet-deltas", "OPENING", "100.50", "admin"),
         (3, "wallet-deltas", "DEPOSIT", "0.25", "admin")]
-    assert ask(database, """SELECT actor, action, before ->> 'wallet_balance', after ->> 'wallet_balance' FROM audit_log
-                            WHERE action = 'deposit'""") == [("ann", "deposit", "100.50", "100.75")]
+    assert ask(database, """SELECT actor, claimed_actor, action, before ->> 'wallet_balance', after ->> 'wallet_balance' FROM audit_log
+                            WHERE action = 'deposit'""") == [("api", "ann", "deposit", "100.50", "100.75")]
     agree(database)
 
 
@@ -136,8 +136,8 @@ async def test_a_refused_request_leaves_its_key_free(api: Client, workers: Stand
 
 async def test_a_request_is_decided_once(api: Client, workers: StandIn, database: Database) -> None:
     await make_user(api)
-    _, asked = await post(api, "/api/admin/money-requests", {"user": "live:123", "kind": "withdrawal", "amount": "60"}, X_Actor="bob")
-    assert (asked["status"], asked["requested_by"]) == ("pending", "bob")
+    _, asked = await post(api, "/api/admin/money-requests", {"user": "live:123", "kind": "withdrawal", "amount": "60"})
+    assert (asked["status"], asked["requested_by"]) == ("pending", "api")
     path = f"/api/admin/money-requests/{asked['id']}"
     workers.away = True
     assert (await post(api, f"{path}/approve"))[0] == 409
@@ -147,7 +147,7 @@ async def test_a_request_is_decided_once(api: Client, workers: StandIn, database
     assert (await post(api, f"{path}/reject"))[0] == 409
     assert ask(database, "SELECT wallet_balance::text FROM users") == [("40.50",)]
     assert ask(database, "SELECT status, decided_by, delta_id FROM money_requests") == [
-        ("approved", "ann", f"admin/3/request-{asked['id']}")]
+        ("approved", "api", f"admin/3/request-{asked['id']}")]
     _, other = await post(api, "/api/admin/money-requests", {"user": "123", "kind": "deposit", "amount": "9"})
     assert (await post(api, f"/api/admin/money-requests/{other['id']}/reject", {"reason": "why"}))[1]["reason"] == "why"
     assert (await post(api, "/api/admin/money-requests/999999/approve"))[0] == 404

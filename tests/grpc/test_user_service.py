@@ -193,6 +193,18 @@ def test_a_token_is_asked_for_except_by_health(config: Config) -> None:
     called(Config(redis_url=config.redis_url, postgres_dsn=config.postgres_dsn, api_token="secret"), job)
 
 
+def test_the_audit_log_says_whose_token_it_was(config: Config) -> None:
+    async def job(caller: Caller) -> None:
+        for number, token in enumerate(("secret", "anns")):
+            await Caller(caller.channel, token)("UpdateWallet", pb.UpdateWalletRequest(user_id=USER, delta="1", id=f"u{number}"))
+        await Caller(caller.channel, "anns")("SetMetadata", pb.SetMetadataRequest(user_id=USER, kyc=True))
+
+    called(Config(redis_url=config.redis_url, postgres_dsn=config.postgres_dsn, api_token="secret", api_tokens="ann:anns"), job)
+    with psycopg.connect(config.postgres_dsn) as connection:
+        found = connection.execute("SELECT actor, action FROM audit_log ORDER BY id DESC LIMIT 3").fetchall()
+    assert found == [("ann", "metadata_set"), ("ann", "adjustment"), ("grpc", "adjustment")]
+
+
 def test_reflection_names_the_service_as_grpcurl_asks(config: Config) -> None:
     async def job(caller: Caller) -> list[str]:
         ask = caller.channel.stream_stream("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
