@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 
 from schemas import names
-from schemas.user_data_pb2 import UserDataOrderUpdateEvent, UserDataPositionUpdateEvent
+from schemas.user_data_pb2 import UserDataBalanceUpdateEvent, UserDataOrderUpdateEvent, UserDataPositionUpdateEvent
 from streams.venues.frames import Event, Held, holding
 from tables.orders import rank_of
 
 _ENDED = 4
+_DATED = (UserDataOrderUpdateEvent, UserDataPositionUpdateEvent, UserDataBalanceUpdateEvent)  # their times are what REST is asked for, too
 Order = tuple[str, str, bool]  # symbol, id, whether conditional
 
 
@@ -56,7 +57,7 @@ class Memory:
             message = event.message
             if isinstance(message, UserDataOrderUpdateEvent):
                 self._order(message)
-            if isinstance(message, UserDataOrderUpdateEvent | UserDataPositionUpdateEvent):
+            if isinstance(message, _DATED):
                 self.event_ms = max(self.event_ms, message.meta.transaction_time_ms)
 
     def missing(self, snapshot: Iterable[Event]) -> tuple[Order, ...]:

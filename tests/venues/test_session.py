@@ -1,5 +1,7 @@
 """What a session does with answers and closes that come late, twice or empty."""
 
+from decimal import Decimal
+
 import pytest
 
 from streams.venues import binance
@@ -23,6 +25,15 @@ def test_a_refused_request_is_no_secret() -> None:
     signed = binance.sign(Credentials(Secret("the-key"), Secret("the-secret")), Request("x", "/x", (("symbol", "BTC USDT"),)), 5)
     assert signed.query.startswith("symbol=BTC%20USDT&recvWindow=5000&timestamp=5&signature=")
     assert "the-secret" not in signed.query
+
+
+def test_a_deposit_that_the_stream_told_is_no_silence() -> None:
+    world = live_world()
+    world.run(MINUTE)
+    world.act(world.ledger.deposit(Decimal(5), world.now_ms))  # a balance moves, no order and no position
+    world.run(20 * MINUTE)
+    assert [report.kind for report in world.reports] == ["live"]
+    assert [request.path for _, request in world.calls].count("/fapi/v3/account") > 1  # it was looked into
 
 
 def test_what_is_closed_is_closed_once() -> None:
