@@ -47,7 +47,8 @@ def sign(credentials: Credentials, request: Request, now_ms: int) -> Signed:
 
 
 _REASONS = {-2014: Reason.AUTH, -2015: Reason.AUTH, -1022: Reason.AUTH, -1002: Reason.AUTH, -1021: Reason.CLOCK, -1125: Reason.KEY_GONE,
-            -1003: Reason.LIMITED, -1000: Reason.TRANSIENT, -1001: Reason.TRANSIENT, -1007: Reason.TRANSIENT, -1008: Reason.TRANSIENT}
+            -1003: Reason.LIMITED, -1000: Reason.TRANSIENT, -1001: Reason.TRANSIENT, -1006: Reason.TRANSIENT, -1007: Reason.TRANSIENT,
+            -1008: Reason.TRANSIENT}
 _STATUSES = {401: Reason.AUTH, 403: Reason.BANNED, 408: Reason.TRANSIENT, 418: Reason.BANNED, 429: Reason.LIMITED}
 _BANNED_MS, _LIMITED_MS = 120_000, 30_000
 
@@ -60,7 +61,7 @@ def judge(status: int, headers: Mapping[str, str], body: bytes) -> Judged | None
     reason = _STATUSES.get(status) if status in (403, 418, 429) else _REASONS.get(code)
     reason = reason or _STATUSES.get(status) or (Reason.TRANSIENT if status >= 500 else Reason.REFUSED)
     least = {Reason.BANNED: _BANNED_MS, Reason.LIMITED: _LIMITED_MS}.get(reason, 0)
-    return Judged(reason, _retry_after_ms(headers) or least, f"{status} {code or ''} {text}".strip())
+    return Judged(reason, _retry_after_ms(headers) or least, f"{status} {code or ''} {text}".strip(), str(code or ""))
 
 
 def gap(gap: Gap) -> Sequence[Request]:

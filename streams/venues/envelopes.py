@@ -18,13 +18,15 @@ def judging(name: str, right: str, reasons: Mapping[str, Reason]) -> Callable[[i
         code = str(said.get(name, ""))
         if status < 400 and code == right:
             return None
+        row = _failed_row(said)
+        code = str(row.get("sCode") or code)
         unknown = Reason.TRANSIENT if status >= 500 or not code else Reason.REFUSED  # a firewall's page, half an answer
         reason = reasons.get(code) or _STATUSES.get(status) or unknown
         after = headers.get("Retry-After", "")
         wait_ms = int(after) * 1_000 if after.isdigit() else _SHUT_MS.get(reason, 0)
-        words = str(said.get("retMsg") or said.get("msg") or "")
+        words = str(row.get("sMsg") or said.get("retMsg") or said.get("msg") or "")
         text = words.partition("origin_string")[0]  # Bybit repeats what was signed, the key in it
-        return Judged(reason, wait_ms, f"{status} {code} {text[:120]}".strip())
+        return Judged(reason, wait_ms, f"{status} {code} {text[:120]}".strip(), code)
 
     return judge
 
@@ -67,6 +69,13 @@ def _rows(page: bytes, path: Sequence[str]) -> list[Any]:
     for name in path:
         found = found[name]
     return list(found)
+
+
+def _failed_row(said: Mapping[str, Any]) -> Mapping[str, Any]:
+    """OKX says of each order by itself why it was not taken; the first one's words."""
+    rows = said.get("data")
+    failed = [row for row in rows if isinstance(row, dict) and row.get("sCode", "0") != "0"] if isinstance(rows, list) else []
+    return failed[0] if failed else {}
 
 
 def _text(number: str) -> str:

@@ -118,7 +118,8 @@ class Rest:
             raise Refused(Judged(Reason.AUTH, text=str(error))) from None
         url = URL(f"{self.venue.hosts.rest}{request.path}{'?' if signed.query else ''}{signed.query}", encoded=True)
         try:
-            async with self._http.request(request.method, url, headers=signed.headers, data=request.body or None) as answer:
+            headers = {**signed.headers, "Content-Type": "application/json"} if request.body else signed.headers
+            async with self._http.request(request.method, url, headers=headers, data=request.body or None) as answer:
                 body = await answer.content.read(_ANSWER_BYTES_MAX)
                 while more := await answer.content.read(_ANSWER_BYTES_MAX):
                     body += more

@@ -25,6 +25,7 @@ class Judged(NamedTuple):
     reason: Reason
     retry_after_ms: int = 0
     text: str = ""
+    code: str = ""  # the venue's own
 
 
 class Access(StrEnum):

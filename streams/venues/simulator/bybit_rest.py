@@ -102,14 +102,13 @@ class BybitRest:
     def open_orders(self, call: Call) -> object:
         rows = [self.wire.order(call.account, one) for one in call.account.open_orders() if self._of(call, one.symbol)]
         rows += [self.wire.algo(one) for one in call.account.open_algos() if self._of(call, one.order.symbol)]
-        if wanted := call.params.get("orderId"):
-            rows = [row for row in (self.wire.order(call.account, one) for one in call.account.orders.values())
-                    if row["orderId"] == wanted]
+        if "orderId" in call.params or "orderLinkId" in call.params:  # by name also those that ended a moment ago
+            rows = [self.wire.order(call.account, one) for one in reversed(call.account.orders.values()) if _is_named(call, one)]
         return _page(call, rows, 20)
 
     def history(self, call: Call) -> object:
         rows = [self.wire.order(call.account, one) for one in reversed(call.account.orders.values())
-                if self._of(call, one.symbol) and call.params.get("orderId", order_id(one.id)) == order_id(one.id)]
+                if self._of(call, one.symbol) and _is_named(call, one)]
         return _page(call, rows, 20)
 
     def executions(self, call: Call) -> object:
@@ -167,8 +166,14 @@ class BybitRest:
         return {"orderId": order_id(order.id), "orderLinkId": order.client_id}
 
     def cancel_all(self, call: Call) -> object:
+        """Conditional orders with the others, unless a filter is sent."""
         gone = [self.exchange.cancel(call.account, one.id) for one in call.account.open_orders() if self._of(call, one.symbol)]
-        return {"list": [{"orderId": order_id(one.id), "orderLinkId": one.client_id} for one in gone], "success": "1"}
+        waiting = [] if "orderFilter" in call.params else [one for one in call.account.open_algos() if self._of(call, one.order.symbol)]
+        rows = [{"orderId": order_id(one.id), "orderLinkId": one.client_id} for one in gone]
+        for algo in waiting:
+            self.exchange.cancel_algo(call.account, algo.id)
+            rows.append({"orderId": order_id(algo.id), "orderLinkId": algo.order.client_id})
+        return {"list": rows, "success": "1"}
 
     def amend(self, call: Call) -> object:
         order = self._find(call.account, call)
@@ -185,6 +190,12 @@ class BybitRest:
     def mode(self, call: Call) -> object:
         self.exchange.set_hedge(call.account, call.need("mode") == "3")
         return {}
+
+
+def _is_named(call: Call, order: Order) -> bool:
+    """Whether the call asks for this order, by id or by the client's; an order of a condition has that one's id."""
+    return (call.params.get("orderId") in {None, order_id(order.id), order_id(order.algo_id or order.id)}
+            and call.params.get("orderLinkId") in {None, order.client_id})
 
 
 def _page(call: Call, rows: Sequence[Json], default: int = 50) -> Json:
