@@ -69,6 +69,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     vault_file: str = ""  # of the keys of sealed secrets; "" = vault.json in data_dir
     venue_hosts: str = ""  # venue=rest|stream,...: instead of the venues' own addresses
     ingest_buffer_max: int = 50_000  # facts that wait for Kafka
+    websocket_enabled: bool = False  # whether ingestion also reads market data of what its accounts hold
+    websocket_stream_types: str = "kline,markPrice,ticker,trade"
+    monitor_stop_pct: float = 1.0  # of the mark: how near a conditional order's trigger is said to approach
+    monitor_age_hours: float = 72.0  # an older position is said to be old; 0 = never
+    monitor_funding_minutes: float = 60.0  # how long before funding its cost is looked at; 0 = never
+    monitor_funding_pct: float = 1.0  # of the position's initial margin: less is not said
     run_seconds: float = 0.0
     seed: int = 1
     generator_users: int = 1_000
@@ -85,6 +91,8 @@ _POSITIVE = ("partitions", "workers", "replication", "generation", "session_time
 _PORTS = {"web_port": 1, "health_port": 0, "admin_port": 0, "grpc_port": 0}  # the least; a worker's is in its address: not 0
 PORT_MAX = 65_535
 _HOST = r"(\[[0-9A-Fa-f:]+\]|[^\s:,/\[\]]+)(:\d{1,5})?"
+_STREAM = "(kline|markPrice|ticker|trade|bookTicker)"
+_BARE = ("run_seconds", "websocket_enabled", "websocket_stream_types")  # also without the prefix, which goes first
 _TEXTS = {  # field -> pattern, and its words
     "kafka_bootstrap": (rf"{_HOST}(,{_HOST})*", "host:port, comma-separated"),
     "redis_url": (r"(rediss?|unix)://\S+", "redis://host:port/number"),
@@ -95,6 +103,7 @@ _TEXTS = {  # field -> pattern, and its words
     "api_tokens": (r"([A-Za-z0-9][A-Za-z0-9_.@-]{0,63}:[\x21-\x2b\x2d-\x7e]+(,(?=.)|$))*", "name:token, comma-separated"),
     "default_user_type": (r"[a-z][a-z0-9_]{0,31}", "a to z, 0 to 9 and _, a letter first"),
     "market_feed": (r"in|out|off", "in, out or off"),
+    "websocket_stream_types": (rf"{_STREAM}(,{_STREAM})*", "kline, markPrice, ticker, trade, bookTicker, comma-separated"),
     "log_level": (r"(?i:debug|info|warning|error|critical)", "DEBUG, INFO, WARNING, ERROR or CRITICAL"),
 }
 _SECRET = ("redis_url", "postgres_dsn", "webhook_url", "api_tokens")  # may hold a password: never said
@@ -104,8 +113,9 @@ def load(environment: Mapping[str, str] | None = None, dotenv: Path | None = Non
     """The settings of the environment over those of `.env`; raises `BadSetting` naming the variable."""
     found = _found(environment, dotenv)
     values = {field: found[PREFIX + field.upper()] for field in Config.__struct_fields__ if found.get(PREFIX + field.upper(), "") != ""}
-    if "RUN_SECONDS" in found:
-        values.setdefault("run_seconds", found["RUN_SECONDS"])
+    for field in _BARE:
+        if text := found.get(field.upper(), ""):
+            values.setdefault(field, text)
     try:
         config = msgspec.convert(values, Config, strict=False)
     except msgspec.ValidationError as error:

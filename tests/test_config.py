@@ -34,6 +34,14 @@ def test_the_short_name_of_run_seconds(environment: dict[str, str], expected: fl
     assert load(environment, NONE).run_seconds == expected
 
 
+def test_the_settings_of_market_data_go_by_their_bare_names() -> None:
+    found = load({"WEBSOCKET_ENABLED": "true", "WEBSOCKET_STREAM_TYPES": "markPrice,bookTicker"}, NONE)
+    assert (found.websocket_enabled, found.websocket_stream_types) == (True, "markPrice,bookTicker")
+    assert not load({"WEBSOCKET_ENABLED": "true", "MARGINSTREAM_WEBSOCKET_ENABLED": "0"}, NONE).websocket_enabled
+    with pytest.raises(BadSetting, match="WEBSOCKET_STREAM_TYPES: expected kline"):
+        load({"WEBSOCKET_STREAM_TYPES": "markPrice,depth"}, NONE)
+
+
 @pytest.mark.parametrize(("text", "expected"), [("1", True), ("true", True), ("0", False), ("false", False)])
 def test_a_switch(text: str, expected: bool) -> None:
     assert load({"MARGINSTREAM_ACCEPT_LOSS": text}, NONE).accept_loss is expected
