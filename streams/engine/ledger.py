@@ -106,11 +106,10 @@ class Ledger(Table[bytes, bytes]):
             if record.offset < row.positions[source]:
                 self.skipped += 1
                 continue
-            old = row.state
-            state, outputs = step(old, record)
+            result = step(row.state, record)
             row.positions[source] = record.offset + 1
             row.size += 2 * len(record.value or b"")
-            self._change(part, key, row, (state, outputs))
+            self._change(part, key, row, result)
         part.position[source] = max(bundle.offset + 1, part.position[source] or 0)
         self.folded += len(bundle.records)
         self.writer.pending += len(bundle.records)
@@ -128,17 +127,17 @@ class Ledger(Table[bytes, bytes]):
 
     def _change(self, part: Partition, key: bytes, row: Row, result: tuple[Any, Iterable[OutputLike]]) -> None:
         state, outputs = result
-        changed = state is not row.state
         if told := tuple(outputs):
-            row.outbox = (*row.outbox, *told)
-            row.waiting += sum(len(output.value) for output in told)
-        self.heavy = self.heavy or row.waiting > OUTBOX_BYTES_MAX
-        if changed:
+            row.outbox = (*row.outbox, *told) if row.outbox else told
+            for output in told:
+                row.waiting += len(output.value)
+            self.heavy = self.heavy or row.waiting > OUTBOX_BYTES_MAX
+        if state is not row.state:
             row.state = state
-        if changed or row.outbox:
             part.dirty[key] = row
-        if changed:
             self.on_change(key, state)
+        elif row.outbox:
+            part.dirty[key] = row
 
     def _row(self, part: Partition, key: bytes) -> Row | None:
         row = part.rows.get(key)

@@ -167,12 +167,14 @@ class GroupWriter:
         """Hand records to the producer as ready-made batches: (count, future of the acknowledgement) of each."""
         producer = self.ledger.app.producer._producer
         batches = [producer.create_batch()]
+        append = batches[-1].append
         for key, value in records:
-            if batches[-1].append(key=key, value=value, timestamp=None) is None:
+            if append(key=key, value=value, timestamp=None) is None:
                 batches.append(producer.create_batch())
-                if batches[-1].append(key=key, value=value, timestamp=None) is None:
+                append = batches[-1].append
+                if append(key=key, value=value, timestamp=None) is None:
                     raise ValueError(f"{topic}: expected a record within producer_max_batch_size, was {len(value or b'')} bytes of {key!r}")
-            self.bytes_written += len(value or b"")
+        self.bytes_written += sum(len(value) for _, value in records if value)
         sent = []
         for batch in batches:
             batch.close()
