@@ -66,7 +66,8 @@ class NewAccount(NamedTuple):
 def sealed(vault: Vault, place: Place, given: Credentials) -> dict[str, str]:
     """Credentials as the functions of `sql` take them: each sealed for its column, in base64. Raises `Sealed`."""
     texts = {"api_key": given.key, "api_secret": given.secret, "passphrase": given.passphrase}
-    return {purpose: base64.b64encode(vault.seal(text, place._replace(purpose=purpose))).decode() for purpose, text in texts.items() if text}
+    return {purpose: base64.b64encode(vault.seal(text, place._replace(purpose=purpose))).decode()
+            for purpose, text in texts.items() if text}
 
 
 async def add(connection: Connection, vault: Vault, new: NewAccount, given: Credentials) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 import signal
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -38,17 +39,21 @@ class Ingest:
         self.venues = Venues(read_hosts(config.venue_hosts))
         self.readers: dict[Name, Reader] = {}
         self.loaded = False
+        self.past: Counter[str] = Counter()  # counts of accounts that are read no more
         self._wake, self._chance = asyncio.Event(), random.Random()
         self._tasks: list[asyncio.Task[None]] = []
         self._saved: dict[Name, Progress] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop`: the accounts' manager and Kafka first, then the streams, then the page; ended the other way round."""
+        """Until `stop`: the accounts' manager and Kafka first, then the streams, then the page.
+
+        Ended the other way round: page, background work, sessions, what waits for Kafka, what is kept, logs, databases.
+        """
         page = None
         try:
             await self.publisher.open()
             self._tasks = [asyncio.create_task(work) for work in (self._listen(), self._manage(), self._save(), self._look())]
-            page = await open_page(Page(self.config, self.worker, self.readers, self.publisher, lambda: self.loaded))
+            page = await open_page(Page(self.config, self.worker, self.readers, self.publisher, lambda: self.loaded, self.past))
             await stop.wait()
         finally:
             if page is not None:
@@ -67,6 +72,7 @@ class Ingest:
             await self.database.run(lambda connection: self._leave(connection, names))
         self.readers.clear()
         await self.venues.close()
+        flush_logs()
         await self.database.close()
 
     async def _leave(self, connection: Connection, names: Sequence[Name]) -> None:
@@ -127,7 +133,9 @@ class Ingest:
         reader.hear(Started())
 
     async def _drop(self, name: Name) -> None:
-        await self.readers.pop(name).close()
+        reader = self.readers.pop(name)
+        self.past.update(reader.counts)
+        await reader.close()
 
     def broken(self, name: Name) -> None:
         """A session met a bug of ours: another one begins, later."""
@@ -174,6 +182,12 @@ class Ingest:
             for name, reader in self.readers.items():
                 if not reader.session.ready:
                     log.warning("account %s of %s: %s: %s", name[1], name[0], reader.session.state, reader.detail)
+
+
+def flush_logs() -> None:
+    """What was said is written before the last connections go."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
 
 
 def vault_file(config: Config) -> Path:

@@ -29,6 +29,7 @@ from streams.venues.words import Changed, Happened, Report, Save, Started, State
 
 log = logging.getLogger(__name__)
 _CONNECTIONS = ("live", "rotated", "closing")
+_FAILURES = ("attempt_failed",)  # besides what the session itself is alarmed by
 
 
 class Venues:
@@ -69,7 +70,7 @@ class Reader:
         self.account, self.epoch, self._home = account, epoch, home
         self.rest = home.venues.rest(account.venue, account.environment)
         self.counts: Counter[str] = Counter()
-        self.detail, self.reconnects = "", 0
+        self.detail = ""
         self._memory = Memory(int(account.complete_until.timestamp() * 1_000), account.exposed)
         self.shell = self._shell()
 
@@ -127,10 +128,11 @@ class Reader:
     def _report(self, report: Report) -> None:
         metrics.REPORTS.labels(self.account.venue, report.kind).inc()
         self.detail = f"{report.kind}: {report.text}" if report.kind not in _CONNECTIONS else ""
-        level = logging.ERROR if report.alert else logging.INFO if report.kind in _CONNECTIONS else logging.WARNING
+        failed = report.alert or report.kind in _FAILURES
+        level = logging.ERROR if failed else logging.INFO if report.kind in _CONNECTIONS else logging.WARNING
         log.log(level, "%s account %s of %s: %s: %s", self.account.venue, self.account.account_id, self.account.user_key, report.kind,
                 report.text)
-        self.reconnects += report.kind == "live" and self.session.links > 1
+        self.counts["reconnects"] += report.kind == "live" and self.session.links > 1
         if report.kind == "broken":
             self._home.broken(self.account.name)
 
@@ -147,7 +149,7 @@ class Reader:
         """For the health page."""
         return {"user": self.account.user_key, "account": self.account.account_id, "venue": self.account.venue,
                 "state": self.session.state.value, "ready": self.session.ready, "detail": self.detail, "epoch": self.epoch,
-                "reconnects": self.reconnects, "messages": self.counts["frames"], "orders": self.counts[names.ORDER_UPDATES],
+                "reconnects": self.counts["reconnects"], "messages": self.counts["frames"], "orders": self.counts[names.ORDER_UPDATES],
                 "completeUntilMs": self.session.memory.since_ms}
 
     @property

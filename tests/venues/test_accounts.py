@@ -83,12 +83,14 @@ async def test_the_engine_hears_what_the_console_does_as_of_the_api(connection: 
     await store.add(connection, vault, NEW, GIVEN._replace(key=Secret("another")))  # credentials alone are not the engine's
     await store.add(connection, vault, NEW._replace(execution="venue"), GIVEN)
     await store.remove(connection, "live:1", "bn")
-    told = {"account_id": "bn", "venue": "binance_usdm", "model": "binance_usdm", "currency": "", "execution": "external", "auto_reduce": True}
+    told = {"account_id": "bn", "venue": "binance_usdm", "model": "binance_usdm", "currency": "", "execution": "external",
+            "auto_reduce": True}
     assert await _facts(connection) == [
         ("account-updates", 1, {"exchange_account": told}),
         ("account-updates", 2, {"exchange_account": told | {"execution": "venue"}}),
         ("account-updates", 3, {"exchange_account_removed": "bn"})]
-    audit = await (await connection.execute("SELECT actor, action FROM audit_log WHERE user_key = 'live:1' ORDER BY id DESC LIMIT 4")).fetchall()
+    audit = await (await connection.execute(
+        "SELECT actor, action FROM audit_log WHERE user_key = 'live:1' ORDER BY id DESC LIMIT 4")).fetchall()
     assert audit[::-1] == [("console", "exchange_account_added"), *[("console", "exchange_account_changed")] * 2,
                            ("console", "exchange_account_removed")]
 
