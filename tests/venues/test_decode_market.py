@@ -2,6 +2,7 @@
 
 import pytest
 
+from agents.risk.ticks import Refused
 from schemas.engine_pb2 import PriceTick
 from streams.venues.frames import Kind, Unreadable
 from streams.venues.normalise.market import Quotes, read_market
@@ -60,20 +61,23 @@ def test_what_is_no_price_is_a_signal_or_unreadable() -> None:
             read_market(frame, TIME)
 
 
+def _sent(quotes: Quotes, frame: Frame) -> PriceTick:
+    sent = quotes.take(_tick(frame))
+    assert sent is not None
+    assert not isinstance(sent, Refused)
+    return sent
+
+
 def test_a_mark_goes_out_with_what_the_book_said_and_a_book_alone_waits_for_it() -> None:
     quotes = Quotes()
-    first = quotes.take(_tick(BOOK))
-    assert first is not None
+    first = _sent(quotes, BOOK)
     assert not first.HasField("mark")
-    whole = quotes.take(_tick(MARK))
-    assert whole is not None
+    whole = _sent(quotes, MARK)
     assert (whole.bid, whole.ask, whole.mark) == ("64999.9", "65000.0", "65000.10")
     assert quotes.take(_tick({**BOOK, "b": "64000", "E": TIME + 5})) is None, "it would renew the mark's age"
-    later = quotes.take(_tick({**MARK, "E": TIME + 9}))
-    assert later is not None
+    later = _sent(quotes, {**MARK, "E": TIME + 9})
     assert (later.bid, later.time_ms) == ("64000", TIME + 9)
-    other = quotes.take(_tick({**TRADE, "s": "ETHUSDT"}))
-    assert other is not None
+    assert _sent(quotes, {**TRADE, "s": "ETHUSDT"}).last == TRADE["p"]
 
 
 @pytest.mark.skipif(not files("binance-usdm-market"), reason=MISSING)

@@ -1,11 +1,12 @@
 """Binance USD-M's market streams as price ticks: mark prices, book tickers, day tickers, candles, trades."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from agents.risk.ticks import Refused, read_tick
 from schemas.engine_pb2 import PriceTick
 from schemas.keys import instrument_key
+from schemas.money import parse
 from streams.venues.frames import Kind, Signal, Unreadable
 from streams.venues.normalise.fields import Fields, put, read, rows
 
@@ -36,17 +37,29 @@ class Quotes:
     def __init__(self) -> None:
         self._known: dict[str, PriceTick] = {}
 
-    def take(self, tick: PriceTick) -> PriceTick | None:
-        """The tick to send, or None where it waits."""
+    def take(self, tick: PriceTick) -> PriceTick | Refused | None:
+        """The tick to send, or None where it waits. Where bid and ask came apart and crossed, both are forgotten."""
         known = self._known.get(tick.instrument)
         whole = PriceTick()
         if known is not None:
             whole.CopyFrom(known)
         whole.MergeFrom(tick)
         self._known[tick.instrument] = whole
+        if whole.HasField("bid") and whole.HasField("ask") and parse(whole.bid) > parse(whole.ask):
+            refused = Refused("crossed", f"{tick.instrument}: expected bid at or below ask, was {whole.bid} over {whole.ask}")
+            whole.ClearField("bid")
+            whole.ClearField("ask")
+            return refused
         if tick.HasField("mark") or not whole.HasField("mark"):
             return whole
         return None
+
+    def forget(self, venue: str) -> None:
+        """A socket of the venue told its last: what it said of bid, ask and last trade is of then. That there are marks is remembered."""
+        for instrument, known in self._known.items():
+            if instrument.startswith(venue + ":"):
+                kept = PriceTick(instrument=instrument, mark=known.mark) if known.HasField("mark") else PriceTick(instrument=instrument)
+                known.CopyFrom(kept)
 
 
 def read_market(frame: bytes, received_ms: int) -> Ticks:
@@ -57,13 +70,20 @@ def read_market(frame: bytes, received_ms: int) -> Ticks:
     events = rows(found, "frame")
     if len(events) == 1 and not events[0].has("e"):
         return Ticks(signal=_answered(events[0]))
+    if len(events) == 1 and events[0].said("e") == "serverShutdown":
+        return Ticks(signal=Signal(Kind.CLOSING, "serverShutdown"))
+    return judged((_tick(event, received_ms) for event in events if event.found.get("st") != _COIN_MARGINED), received_ms)
+
+
+def judged(found: Iterable[PriceTick | str], received_ms: int) -> Ticks:
+    """Ticks that can be apart from those that cannot; a text is the name of an event that nobody knows."""
     ticks: list[PriceTick] = []
     refused: list[Refused] = []
     unknown: Signal | None = None
-    for tick in (_tick(event, received_ms) for event in events if event.found.get("st") != _COIN_MARGINED):
-        judged = read_tick(tick, 0, received_ms) if isinstance(tick, PriceTick) else None
-        if isinstance(judged, Refused):
-            refused.append(judged)
+    for tick in found:
+        said = read_tick(tick, 0, received_ms) if isinstance(tick, PriceTick) else None
+        if isinstance(said, Refused):
+            refused.append(said)
         elif isinstance(tick, PriceTick):
             ticks.append(tick)
         else:

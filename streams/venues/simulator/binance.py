@@ -162,4 +162,5 @@ class Binance(Venue):
         for key in self.keys.expired():
             self.users.tell_expired(key)
         self.users.tend()
+        self.users.market.tend()
         self.clock.after(1_000, self._tend)

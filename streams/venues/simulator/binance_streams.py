@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from streams.venues.simulator.binance import Binance
 
 _PUBLIC = ("bookTicker", "trade", "depth", "rpiDepth")
-_HOUR_MS, _FUNDING_MS = 3_600_000, 28_800_000
+_HOUR_MS, _FUNDING_MS, _MARK_MS = 3_600_000, 28_800_000, 1_000
 
 
 class MarketSockets:
@@ -26,6 +26,7 @@ class MarketSockets:
         self.venue = venue
         self._wanted: dict[Connection, tuple[set[str], bool]] = {}
         self._count = 0
+        self._told_ms: dict[str, int] = {}
 
     async def open(self, request: web.Request) -> web.StreamResponse:
         """`/market/...` or `/public/...`; streams by path, query or SUBSCRIBE."""
@@ -50,10 +51,23 @@ class MarketSockets:
 
     def moved(self, symbol: str, price: Decimal) -> None:
         """Frames of every stream of the symbol."""
-        if not self._wanted:
-            return
-        self._count += 1
-        made = self._frames(symbol, price)
+        if self._wanted:
+            self._count += 1
+            self._told_ms[symbol] = self.venue.clock.now_ms()
+            self._tell(self._frames(symbol, price))
+
+    def tend(self) -> None:
+        """Marks are told every second, whether they moved or not."""
+        now = self.venue.clock.now_ms()
+        marks = self.venue.exchange.marks
+        wanted = {stream.partition("@") for streams, _ in self._wanted.values() for stream in streams}
+        for symbol in {name.upper() for name, _, kind in wanted if kind.startswith("markPrice")}:
+            if symbol in marks and now - self._told_ms.get(symbol, 0) >= _MARK_MS:
+                self._told_ms[symbol] = now
+                name = f"{symbol.lower()}@markPrice"
+                self._tell({name: self._frames(symbol, marks[symbol])[name]})
+
+    def _tell(self, made: dict[str, Json]) -> None:
         for connection, (streams, wrapped) in list(self._wanted.items()):
             for stream in streams:
                 frame = made.get(stream) or made.get(stream.removesuffix("@1s"))

@@ -5,6 +5,7 @@ import hmac
 import json
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
+from decimal import Decimal
 
 from aiohttp import web
 
@@ -14,6 +15,7 @@ from streams.venues.simulator.bybit_wire import BybitWire
 from streams.venues.simulator.catalogue import BYBIT
 from streams.venues.simulator.exchange import Exchange
 from streams.venues.simulator.faults import Faults
+from streams.venues.simulator.public import BYBIT_TOPICS, PublicSockets, bybit_frames
 from streams.venues.simulator.sockets import Connection
 from streams.venues.simulator.venue import Answer, Call, Route, Switches, Venue
 
@@ -41,6 +43,7 @@ class Bybit(Venue):
     def __init__(self, exchange: Exchange, faults: Faults, switches: Switches) -> None:
         self.wire = BybitWire(exchange, switches)
         self.rest = BybitRest(exchange, self.wire)
+        self.market = PublicSockets(exchange, bybit_frames, ("tickers",), 1_000)
         self._connects: list[int] = []
         super().__init__(exchange, faults, switches)
         self._tend()
@@ -49,7 +52,7 @@ class Bybit(Venue):
         return self.rest.routes()
 
     def sockets(self) -> dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]:
-        return {"/v5/private": self._open}
+        return {"/v5/private": self._open, "/v5/public/linear": self._open}
 
     def authenticate(self, call: Call, level: str) -> Account:
         headers = call.request.headers
@@ -91,8 +94,25 @@ class Bybit(Venue):
         if fault or (self.switches.limits and len(self._connects) > _CONNECTS_MAX):
             return (self._failed(fault) if fault else Answer(403, self.broken(403))).response()
         connection = Connection(request, self.name, self.clock, self.faults)
+        if request.path.startswith("/v5/public"):
+            return await self.serve(connection, lambda text: self._asked(connection, text))
         number = secrets.token_hex(10)
         return await self.serve(connection, lambda text: self._heard(connection, number, text))
+
+    async def _asked(self, connection: Connection, text: str) -> None:
+        """The public socket: no login; one unknown topic refuses the whole message, the private ones among them."""
+        said = json.loads(text)
+        operation, words = said.get("op"), [str(word) for word in said.get("args") or []]
+        unknown = [word for word in words
+                   if word.rpartition(".")[0] not in BYBIT_TOPICS or word.rpartition(".")[2] not in self.exchange.instruments]
+        known = operation in {"subscribe", "unsubscribe", "ping"} and not unknown
+        text = "pong" if operation == "ping" else f"error:handler not found,topic:{unknown[0]}" if unknown else ""
+        self._say(connection, {"success": known, "ret_msg": text, "conn_id": str(connection.number), "req_id": said.get("req_id", ""),
+                               "op": operation})
+        for word in words if known else ():
+            self.market.want(connection, word, on=operation == "subscribe")
+            if operation == "subscribe":
+                self.market.show(connection, word)
 
     async def _heard(self, connection: Connection, number: str, text: str) -> None:
         try:
@@ -148,8 +168,12 @@ class Bybit(Venue):
                     if word in connection.topics:
                         connection.send(text.replace(f'"topic":"{topic}"', f'"topic":"{word}"'), topic)
 
+    def price_moved(self, symbol: str, price: Decimal) -> None:
+        self.market.moved(symbol)
+
     def _tend(self) -> None:
         """Ten minutes without a word end a connection."""
+        self.market.tend()
         for connection in list(self.connections):
             if self.clock.now_ms() - connection.heard_ms > _IDLE_MS:
                 connection.cut()

@@ -18,6 +18,7 @@ from streams.venues.simulator.exchange import Exchange
 from streams.venues.simulator.faults import Faults
 from streams.venues.simulator.kucoin_rest import KucoinRest, new_token
 from streams.venues.simulator.kucoin_wire import KucoinWire, ns
+from streams.venues.simulator.public import KUCOIN_TOPICS, PublicSockets, kucoin_frames
 from streams.venues.simulator.sockets import Connection
 from streams.venues.simulator.venue import Answer, Call, Route, Switches, Venue
 
@@ -56,6 +57,7 @@ class Kucoin(Venue):
         self.wire = KucoinWire(exchange)
         self.rest = KucoinRest(exchange, self.wire)
         self.tokens: dict[str, Token] = {}
+        self.market = PublicSockets(exchange, kucoin_frames, KUCOIN_TOPICS[:1], 1_000)
         self._marked_ms: dict[str, int] = {}
         super().__init__(exchange, faults, switches)
         self._tend()
@@ -140,7 +142,7 @@ class Kucoin(Venue):
             connection.send(_text({"id": number, "type": "pong", "timestamp": self.clock.now_ms() * 1000}))
         elif kind not in {"subscribe", "unsubscribe"}:
             connection.send(_text({"id": number, "type": "error", "code": 406, "data": f"type {kind} is not supported"}))
-        elif topic.partition(":")[0] not in TOPICS:
+        elif topic.partition(":")[0] not in (*KUCOIN_TOPICS, *(TOPICS if connection.account else ())):
             connection.send(_text({"id": number, "type": "error", "code": 404, "data": f"topic {topic} is not found"}))
         else:
             self._subscribe(connection, topic, on=kind == "subscribe")
@@ -149,6 +151,10 @@ class Kucoin(Venue):
 
     def _subscribe(self, connection: Connection, topic: str, *, on: bool) -> None:
         head, _, symbols = topic.partition(":")
+        if head in KUCOIN_TOPICS:
+            for symbol in symbols.split(","):
+                self.market.want(connection, f"{head}:{symbol}", on=on)
+            return
         for symbol in symbols.split(",") if symbols else [""]:
             key = f"{head}:{symbol}" if symbol else head
             if on:
@@ -199,6 +205,7 @@ class Kucoin(Venue):
 
     def price_moved(self, symbol: str, price: Decimal) -> None:
         """`markPriceChange` of whoever holds the symbol, at most once a second each; partial."""
+        self.market.moved(symbol)
         now = self.clock.now_ms()
         for account in self.exchange.accounts.values() if self.connections else ():
             position = account.positions.get((symbol, books.BOTH))
@@ -211,6 +218,7 @@ class Kucoin(Venue):
 
     def _tend(self) -> None:
         """A client that does not ping, and a connection of a day, are closed."""
+        self.market.tend()
         now = self.clock.now_ms()
         for connection in list(self.connections):
             deaf = now - connection.heard_ms > self.switches.ping_ms + _GRACE_MS

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from aiohttp import web
 
@@ -20,11 +21,13 @@ from streams.venues.simulator.exchange import Exchange
 from streams.venues.simulator.faults import Faults
 from streams.venues.simulator.okx_rest import REFUSALS, OkxRest
 from streams.venues.simulator.okx_wire import OkxWire
+from streams.venues.simulator.public import OKX_BUSINESS, OKX_CHANNELS, PublicSockets, okx_frames
 from streams.venues.simulator.sockets import Connection
 from streams.venues.simulator.venue import Answer, Call, Route, Switches, Venue
 
 PRIVATE = frozenset({"account", "positions", "balance_and_position", "orders", "liquidation-warning", "account-greeks", "fills"})
-BUSINESS = frozenset({"orders-algo", "algo-advance"})
+BUSINESS = frozenset({"orders-algo", "algo-advance"}) | OKX_BUSINESS
+_OPEN_TO_ALL = OKX_CHANNELS | OKX_BUSINESS  # without a login
 _IDLE_MS, _LOGIN_MS, _HOUR_MS, _REQUESTS_MAX = 30_000, 30_000, 3_600_000, 480
 _PER_CHANNEL_MAX, _CONNECTS_MAX = 30, 3
 _QUIET = re.compile(r'"updateInterval":\s*"?0"?[,}]')
@@ -51,6 +54,7 @@ class Okx(Venue):
         self.wire = OkxWire(exchange)
         self.rest = OkxRest(exchange, self.wire)
         self.lines: dict[int, Line] = {}
+        self.market = PublicSockets(exchange, okx_frames, ("mark-price",), 10_000)
         self._connects: list[int] = []
         super().__init__(exchange, faults, switches)
         self._tend()
@@ -59,7 +63,7 @@ class Okx(Venue):
         return self.rest.routes()
 
     def sockets(self) -> dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]:
-        return {"/ws/v5/private": self._private, "/ws/v5/business": self._business}
+        return {"/ws/v5/private": self._private, "/ws/v5/business": self._business, "/ws/v5/public": self._public}
 
     def authenticate(self, call: Call, level: str) -> Account:
         headers = call.request.headers
@@ -99,6 +103,9 @@ class Okx(Venue):
     async def _private(self, request: web.Request) -> web.StreamResponse:
         return await self._open(request, PRIVATE)
 
+    async def _public(self, request: web.Request) -> web.StreamResponse:
+        return await self._open(request, OKX_CHANNELS)
+
     async def _business(self, request: web.Request) -> web.StreamResponse:
         return await self._open(request, BUSINESS)
 
@@ -130,7 +137,7 @@ class Okx(Venue):
             self._say(line, {"event": "error", "code": "60014", "msg": "Requests too frequent"})
         elif operation == "login":
             self._log_in(line, words[0] if words else {})
-        elif operation in {"subscribe", "unsubscribe"} and line.connection.account:
+        elif operation in {"subscribe", "unsubscribe"} and _may(line, words):
             for word in words:
                 self._subscribe(line, operation, word)
         else:
@@ -158,9 +165,12 @@ class Okx(Venue):
 
     def _subscribe(self, line: Line, operation: str, word: dict[str, object]) -> None:
         channel, key = str(word.get("channel")), json.dumps(word, sort_keys=True)
-        if channel not in line.channels:
+        if channel not in line.channels or (channel in _OPEN_TO_ALL and word.get("instId") not in self.exchange.instruments):
             self._say(line, {"event": "error", "code": "60018", "msg": f"Wrong URL or channel:{channel},instId:{word.get('instId', '')} "
                              "doesn't exist. Please use the correct URL, channel and parameters referring to API document."})
+            return
+        if channel in _OPEN_TO_ALL:
+            self._subscribe_market(line, operation, word)
             return
         if operation == "unsubscribe":
             line.connection.topics.pop(key, None)
@@ -174,6 +184,13 @@ class Okx(Venue):
         self._say(line, {"event": "subscribe", "arg": word})
         self._say(line, {"event": "channel-conn-count", "channel": channel, "connCount": str(taken)})
         self._show(line.connection, word)
+
+    def _subscribe_market(self, line: Line, operation: str, word: dict[str, object]) -> None:
+        topic = f"{word['channel']}:{word['instId']}"
+        self.market.want(line.connection, topic, on=operation == "subscribe")
+        self._say(line, {"event": operation, "arg": word})
+        if operation == "subscribe":
+            self.market.show(line.connection, topic)
 
     # Frames.
     def _show(self, connection: Connection, word: dict[str, object]) -> None:
@@ -222,6 +239,9 @@ class Okx(Venue):
                         ("account", [self.wire.balance(account)])]
         return []
 
+    def price_moved(self, symbol: str, price: Decimal) -> None:
+        self.market.moved(symbol)
+
     def announce(self, account: str) -> None:
         """64008: reconnect within 30 s; the connections are closed then."""
         for line in [one for one in self.lines.values() if one.connection.account == account]:
@@ -231,6 +251,7 @@ class Okx(Venue):
 
     def _tend(self) -> None:
         """30 s without a frame either way end a connection; account and positions are repeated."""
+        self.market.tend()
         now = self.clock.now_ms()
         for line in list(self.lines.values()):
             if now - max(line.connection.heard_ms, line.connection.spoke_ms) > _IDLE_MS:
@@ -246,6 +267,11 @@ class Okx(Venue):
         account = self.exchange.accounts[connection.account]
         if word["channel"] == "account" or any(one.amount for one in account.positions.values()):
             self._show(connection, word)
+
+
+def _may(line: Line, words: Sequence[dict[str, object]]) -> bool:
+    """Whether these channels are open to who did not log in, or somebody did."""
+    return bool(line.connection.account) or {str(word.get("channel")) for word in words} <= _OPEN_TO_ALL
 
 
 def _signed(account: Account, payload: str, signature: str) -> bool:
