@@ -17,7 +17,7 @@ from streams.replay.options import describe as describe_recordings
 from streams.rules.options import describe as describe_rules
 from streams.stack.process import StackError
 from streams.stack.services import describe as describe_services
-from streams.venues.account_options import describe_accounts, describe_keys
+from streams.venues.account_options import describe_accounts, describe_keys, describe_processes
 from streams.venues.options import describe as describe_decode
 from streams.venues.simulator.options import describe as describe_simulator
 
@@ -227,7 +227,7 @@ def parser() -> argparse.ArgumentParser:
     add("worker", _worker, "one engine worker")
     add("bridge", _bridge, "one mirror, or the relay of admin facts").add_argument("mirror", choices=("postgres", "redis", "relay"))
     describe_services(add)
-    add("ingest", _ingestion, "reads the accounts of users at their venues into the fact topics")
+    describe_processes(lambda name, text: add(name, _ingestion, text))
     describe_accounts(add("accounts", _ingestion, "exchange accounts that are read: list, add, remove"))
     describe_keys(add("keys", _ingestion, "the keys under which users' secrets are sealed"))
     add("generator", _generator, "a seeded market and its users, written to the fact topics")
@@ -254,7 +254,7 @@ def parser() -> argparse.ArgumentParser:
 def main(words: Sequence[str] | None = None) -> int:
     """Exit status: 0, 1 on failure with one line on stderr, 2 on bad usage. Processes that stay tell their failures to their logs."""
     options = parser().parse_args(words)
-    tells_all = options.command in ("worker", "bridge", "admin", "ingest", "generator")
+    tells_all = options.command in ("worker", "bridge", "admin", "ingest", "execute", "generator")
     if not tells_all:
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the one line on stderr is ours
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)

@@ -52,6 +52,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     health_port: int = 0  # of a bridge; 0 = any free one
     api_token: str = ""
     api_tokens: str = ""  # name:token,...: further ones, by whose the audit log says who did it
+    audit_s: float = 600.0  # between audits of the mirrors; 0 = none
     webhook_url: str = ""  # told of liquidations and of an audit that finds something; "" = nobody
     webhook_secret: str = ""  # signs what it is told
     log_level: str = "INFO"
@@ -69,6 +70,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     vault_file: str = ""  # of the keys of sealed secrets; "" = vault.json in data_dir
     venue_hosts: str = ""  # venue=rest|stream,...: instead of the venues' own addresses
     ingest_buffer_max: int = 50_000  # facts that wait for Kafka
+    execute_dry_run: bool = False
+    execute_step_notional_max: int = 0  # in the contracts' quote currency; 0 = no bound
+    execute_hour_notional_max: int = 0  # of an account
     websocket_enabled: bool = False  # whether ingestion also reads market data of what its accounts hold
     websocket_stream_types: str = "kline,markPrice,ticker,trade"
     monitor_stop_pct: float = 1.0  # of the mark: how near a conditional order's trigger is said to approach

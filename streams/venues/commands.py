@@ -11,6 +11,8 @@ from schemas.keys import user_key
 from streams.config import BadSetting, Config
 from streams.venues import accounts as store
 from streams.venues.database import Connection
+from streams.venues.execute.service import main as execute
+from streams.venues.execute.store import permit
 from streams.venues.ingest import main, vault_file
 from streams.venues.places import read_hosts, venue_of
 from streams.venues.secret import Secret
@@ -21,9 +23,12 @@ _CREDENTIALS = {"api_key": True, "api_secret": True, "passphrase": False}  # whe
 
 
 def run(options: argparse.Namespace, config: Config, lines: TextIO) -> int:
-    """Exit status of one of the three. Raises `BadSetting` for what cannot be read or done."""
+    """Exit status of one of them. Raises `BadSetting` for what cannot be read or done."""
     if options.command == "ingest":
         main(config)
+        return 0
+    if options.command == "execute":
+        execute(config)
         return 0
     try:
         if options.command == "keys":
@@ -58,9 +63,11 @@ async def _accounts(options: argparse.Namespace, config: Config, lines: TextIO) 
                 print(" ".join(str(field) for field in row if field not in (None, "")))
             return 0
         user = user_key(options.user, config.default_user_type)
+        if options.action == "execute":
+            await permit(connection, user, options.account, wanted=not options.off)
+            return 0
         if options.action == "remove":
-            if not await store.remove(connection, user, options.account):
-                raise BadSetting(f"account {options.account!r} of {user}: expected an active one, was none")
+            await _remove(connection, user, options.account)
             return 0
         environment = "demo" if options.demo else "mainnet"
         venue_of(options.venue, environment, read_hosts(config.venue_hosts))
@@ -69,7 +76,14 @@ async def _accounts(options: argparse.Namespace, config: Config, lines: TextIO) 
         new = store.NewAccount(user, options.account, options.venue, environment, options.model, options.currency, options.execution,
                                options.auto_reduce)
         await store.add(connection, Vault(vault_file(config)), new, _given(lines))
+        if options.execute:
+            await permit(connection, user, options.account, wanted=True)
         return 0
+
+
+async def _remove(connection: Connection, user: str, account_id: str) -> None:
+    if not await store.remove(connection, user, account_id):
+        raise BadSetting(f"account {account_id!r} of {user}: expected an active one, was none")
 
 
 async def _connect(config: Config) -> Connection:

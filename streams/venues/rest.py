@@ -94,6 +94,11 @@ class Rest:
         await self.egress.enter(request.weight, urgent)
         return await self._send(request, credentials)
 
+    async def ask_as_of(self, request: Request, credentials: Callable[[], Credentials], at_ms: int) -> bytes:
+        """As `ask`, once, stamped with that time of our clock: late, the venue refuses it, however long we or the network slept."""
+        await self.egress.enter(request.weight, urgent=True)
+        return await self._send(request, credentials, at_ms)
+
     async def measure(self) -> None:
         """Looks at the venue's clock, unless somebody did while we waited; what goes wrong leaves the offset as it was."""
         before = self.clock.measured_ms
@@ -109,11 +114,11 @@ class Rest:
             else:
                 self.clock.measured(asked_ms, said_ms, self.clock.now_ms())
 
-    async def _send(self, request: Request, credentials: Callable[[], Credentials]) -> bytes:
+    async def _send(self, request: Request, credentials: Callable[[], Credentials], at_ms: int | None = None) -> bytes:
         assert self._http is not None
         try:
             opened = credentials() if request.access is not Access.PUBLIC else _nobody()
-            signed = self.venue.sign(opened, request, self.clock.venue_ms())
+            signed = self.venue.sign(opened, request, self.clock.venue_ms() if at_ms is None else at_ms + self.clock.offset_ms)
         except ValueError as error:  # credentials that do not open, or are none
             raise Refused(Judged(Reason.AUTH, text=str(error))) from None
         url = URL(f"{self.venue.hosts.rest}{request.path}{'?' if signed.query else ''}{signed.query}", encoded=True)

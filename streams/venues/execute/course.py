@@ -84,8 +84,9 @@ class _UnderWay:
             notional = quantity * held.each
             self._bound(quantity, notional, cancelled)
             self._permit()
+            as_of_ms = self.now_ms
             if (yield from self._claim(notional)):
-                yield from self._send(self.desk.order(self.step, held, quantity))
+                yield from self._send(Ask(self.desk.order(self.step, held, quantity), as_of_ms))
 
     def _recall(self) -> Part:
         reply = yield from self._do(Recall())
@@ -93,6 +94,7 @@ class _UnderWay:
         self.refusal = reply.text
 
     def _sent(self, reply: Reply) -> None:
+        """What is sent is stamped with a time before it was written down."""
         self.attempts = reply.attempts
         self.certain_ms = reply.now_ms - reply.age_ms + self.desk.window_ms + self.limits.slack_ms
 
@@ -176,10 +178,9 @@ class _UnderWay:
         self._sent(reply)
         return reply.mine
 
-    def _send(self, request: Request) -> Part:
+    def _send(self, order: Ask) -> Part:
         """Whatever comes back, the order is looked for: only a refusal with a code is taken at its word."""
-        reply = yield from self._do(Ask(request))
-        self.certain_ms = reply.now_ms + self.desk.window_ms + self.limits.slack_ms
+        reply = yield from self._do(order)
         refused = reply.refused
         if refused is None:
             yield from self._do(Tell(Outcome("accepted")))

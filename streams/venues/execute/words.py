@@ -95,8 +95,9 @@ class Limits(NamedTuple):
     hour_notional_max: Decimal = Decimal(0)
     send_within_ms: int = 30_000  # of the engine's order: later it is refused, the engine plans anew
     answer_within_ms: int = 60_000  # then the engine has given the step up
+    ask_within_ms: int = 10_000
     poll_ms: int = 500
-    slack_ms: int = 1_000  # beside the venue's window: clocks
+    slack_ms: int = 2_000  # beside the venue's window: clocks, and stamps that it takes from a second ahead
 
 
 class Outcome(NamedTuple):
@@ -109,9 +110,10 @@ class Outcome(NamedTuple):
 
 
 class Ask(NamedTuple):
-    """A question to the venue."""
+    """A question to the venue; one with `as_of_ms` is stamped with that time, so that the venue refuses it when its window has passed."""
 
     request: Request
+    as_of_ms: int = 0
 
 
 class Recall(NamedTuple):

@@ -37,7 +37,8 @@ class KucoinRest:
             "v3/hf/accounts/opened": lambda _: True, "v1/hf/accounts/opened": lambda _: True,
             "v1/account-overview": lambda call: self.wire.overview(call.account, call.params.get("currency", "XBT")),
             "v1/positions": self.positions, "v1/position": self.position, "v2/position": self.position_v2, "v1/orders": self.orders,
-            "v1/orders/*": self.get, "v1/orders/byClientOid": self.get_named, "v1/stopOrders": self.stops, "v1/fills": self.fills, "v1/recentFills": self.recent_fills,
+            "v1/orders/*": self.get, "v1/orders/byClientOid": self.get_named, "v1/stopOrders": self.stops,
+            "v1/fills": self.fills, "v1/recentFills": self.recent_fills,
             "v1/recentDoneOrders": self.done, "v2/position/getMarginMode": self.mode, "v2/getCrossUserLeverage": self.cross_leverage,
             "v1/transaction-history": self.statement, "v1/openOrderStatistics": self.statistics}
         writes: dict[tuple[str, str], Callable[[Call], object]] = {

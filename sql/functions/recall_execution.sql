@@ -1,0 +1,6 @@
+CREATE OR REPLACE FUNCTION recall_execution(wanted TEXT) RETURNS JSONB LANGUAGE sql AS $$
+    -- How often a step was sent, and how long ago the last time.
+    SELECT jsonb_build_object('attempts', coalesce(max(attempts), 0),
+                              'age_ms', coalesce(max((extract(epoch FROM clock_timestamp() - sent_at) * 1000)::BIGINT), 0))
+    FROM executions WHERE step_id = wanted
+$$;

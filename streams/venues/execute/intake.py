@@ -1,0 +1,83 @@
+"""Records under way: work of one account in order, of many at once, and the offsets that may be committed behind it."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import NamedTuple
+
+from aiokafka import TopicPartition
+
+Work = Callable[[], Awaitable[None]]
+
+
+class Lane(NamedTuple):
+    """Whose work it is, and where it came from."""
+
+    place: TopicPartition
+    user_key: str
+    account_id: str
+
+
+class Offsets:
+    """What was taken and what is done, by partition."""
+
+    def __init__(self) -> None:
+        self._next: dict[TopicPartition, int] = {}
+        self._open: dict[TopicPartition, set[int]] = {}
+
+    @property
+    def count(self) -> int:
+        """Records not done yet."""
+        return sum(map(len, self._open.values()))
+
+    def take(self, place: TopicPartition, offset: int) -> None:
+        self._open.setdefault(place, set()).add(offset)
+        self._next[place] = offset + 1
+
+    def done(self, place: TopicPartition, offset: int) -> None:
+        self._open.get(place, set()).discard(offset)
+
+    def committable(self) -> Mapping[TopicPartition, int]:
+        """The first record of each partition that is not done, or the one after the last."""
+        return {place: min(self._open[place], default=after) for place, after in self._next.items()}
+
+    def forget(self, places: Collection[TopicPartition]) -> None:
+        """Partitions that are another's now."""
+        for place in places:
+            self._next.pop(place, None)
+            self._open.pop(place, None)
+
+
+class Lanes:
+    """A task for each lane that has work; `failed` is called with what no work may raise."""
+
+    def __init__(self, failed: Callable[[BaseException], None]) -> None:
+        self._failed = failed
+        self._waiting: dict[Lane, deque[Work]] = {}
+        self._tasks: dict[Lane, asyncio.Task[None]] = {}
+
+    def put(self, lane: Lane, work: Work) -> None:
+        """After what waits on the lane."""
+        waiting = self._waiting.setdefault(lane, deque())
+        waiting.append(work)
+        if lane not in self._tasks:
+            self._tasks[lane] = asyncio.create_task(self._run(lane, waiting))
+
+    async def drop(self, places: Collection[TopicPartition] | None = None) -> None:
+        """Ends the work of these partitions, or all, wherever it is: whoever takes it on finds what was sent."""
+        lanes = [lane for lane in self._tasks if places is None or lane.place in places]
+        tasks = [self._tasks[lane] for lane in lanes]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run(self, lane: Lane, waiting: deque[Work]) -> None:
+        try:
+            while waiting:
+                await waiting.popleft()()
+        except Exception as error:
+            self._failed(error)
+            raise
+        finally:
+            self._waiting.pop(lane, None)
+            self._tasks.pop(lane, None)
