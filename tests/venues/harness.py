@@ -67,19 +67,7 @@ class Bench:
         return not self.differences()
 
     def differences(self) -> list[str]:
-        found, truth = self.folded(), self.sim.truth(self.account)
-        account = found.user.accounts.get(self.account)
-        if account is None:
-            return ["nothing was told"]
-        wallets = {asset: one.wallet_balance for asset, one in account.balances.items() if one.wallet_balance}
-        held = {(one.instrument.partition(":")[2], one.side): one.quantity for one in account.positions.values()}
-        fills = sorted((symbol, trade) for symbol, _, trade in found.fills)
-        name = order_id if self.session.venue.name == "bybit_v5" else str
-        said = [(symbol, name(-trade).lstrip("-")) for symbol, trade in truth.fills]
-        orders = set(map(name, truth.orders | truth.algos))
-        pairs: dict[str, tuple[object, object]] = {"balances": (wallets, _wallets(truth)), "positions": (held, _amounts(truth)),
-                 "orders": ({one.order_id for one in found.orders.orders.values()}, orders), "fills": (fills, sorted(said))}
-        return unequal(pairs)
+        return compared(self.folded(), self.account, self.session.venue.name, self.sim.truth(self.account))
 
     async def until(self, done: Callable[[], bool], what: str = "") -> None:
         """Waits, generously."""
@@ -87,6 +75,22 @@ class Bench:
         while not done():
             assert time.monotonic() < end, f"{what}: was {self.session.state} after {WAIT_S} s, {self.reports[-5:]}, {self.differences()}"
             await asyncio.sleep(0.02)
+
+
+def compared(found: Folded, account_id: str, venue: str, truth: State) -> list[str]:
+    """What the facts of an account amount to otherwise than the simulator knows."""
+    account = found.user.accounts.get(account_id)
+    if account is None:
+        return ["nothing was told"]
+    wallets = {asset: one.wallet_balance for asset, one in account.balances.items() if one.wallet_balance}
+    held = {(one.instrument.partition(":")[2], one.side): one.quantity for one in account.positions.values()}
+    fills = sorted((symbol, trade) for symbol, _, trade in found.fills)
+    name = order_id if venue == "bybit_v5" else str
+    said = [(symbol, name(-trade).lstrip("-")) for symbol, trade in truth.fills]
+    orders = set(map(name, truth.orders | truth.algos))
+    pairs: dict[str, tuple[object, object]] = {"balances": (wallets, _wallets(truth)), "positions": (held, _amounts(truth)),
+             "orders": ({one.order_id for one in found.orders.orders.values()}, orders), "fills": (fills, sorted(said))}
+    return unequal(pairs)
 
 
 def unequal(pairs: dict[str, tuple[object, object]]) -> list[str]:

@@ -9,14 +9,13 @@ from tests.venues.folded import fold
 from tests.venues.world import World
 
 FAULTS = ("refused connect", "mute", "5xx", "lag", "late frames", "twice")
-WRONG = ("nothing", "cut", "half open", "expire", "refuse", "kill", "kafka", "wait", "long wait", "closing")
+WRONG = ("nothing", "cut", "half open", "silence", "expire", "refuse", "kill", "kafka", "wait", "long wait", "closing")
 SEEDS = range(200)
 AT_ONCE = 20  # seeds a test: each is a fraction of a second
 
 
-def live_through(seed: int) -> World:
+def live_through(world: World) -> World:
     """Some hours of trading in which everything goes wrong at times."""
-    world = World(seed, frozenset(FAULTS))
     chance = world.chance
     world.start()
     for _ in range(chance.randint(15, 40)):
@@ -32,6 +31,8 @@ def _go_wrong(world: World, what: str) -> None:
     chance = world.chance
     if what in ("cut", "half open"):
         world.cut(heard=what == "cut")
+    elif what == "silence":
+        world.silence()
     elif what == "expire":
         world.expire()
     elif what == "refuse":
@@ -62,5 +63,5 @@ def differences(world: World) -> list[str]:
 
 @pytest.mark.parametrize("first", SEEDS[::AT_ONCE])
 def test_a_random_history_ends_in_the_ledgers_state(first: int) -> None:
-    wrong = {seed: found for seed in range(first, first + AT_ONCE) if (found := differences(live_through(seed)))}
+    wrong = {seed: found for seed in range(first, first + AT_ONCE) if (found := differences(live_through(World(seed, frozenset(FAULTS)))))}
     assert wrong == {}

@@ -61,10 +61,8 @@ class Guest(World):
         super()._do(command)
 
 
-@pytest.fixture(scope="module")
-def storm() -> tuple[Address, list[Guest]]:
-    """All were live, a quarter with positions or orders; then every line is cut, and time passes until all are live again."""
-    address = Address()
+def _gathered(address: Address) -> list[Guest]:
+    """All are live, a quarter with positions or orders, at one time."""
     guests = [Guest(seed, address) for seed in range(ACCOUNTS)]
     for number, guest in enumerate(guests):
         guest.start()
@@ -76,7 +74,15 @@ def storm() -> tuple[Address, list[Guest]]:
     now_ms = max(guest.now_ms for guest in guests)
     for guest in guests:
         guest.run(now_ms - guest.now_ms)
-    address.crowded = True
+    return guests
+
+
+@pytest.fixture(scope="module")
+def storm() -> tuple[Address, list[Guest]]:
+    """Every line is cut, and time passes until all are live again."""
+    address = Address()
+    guests = _gathered(address)
+    address.crowded, now_ms = True, guests[0].now_ms
     for guest in guests:
         guest.cut()
     end_ms = now_ms + 60 * MINUTE

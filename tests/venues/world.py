@@ -284,5 +284,14 @@ class World:
         if self.session.state is State.AUTH_FAILED:
             self.hear(Changed())
         self.run(120_000)
-        self.act(self.ledger.deposit(Decimal(1), self.now_ms))
+        self.deposit()
         self.run(ms)
+
+    def deposit(self) -> None:
+        """The smallest change."""
+        self.act(self.ledger.deposit(Decimal(1), self.now_ms))
+
+    def silence(self) -> None:
+        """The sockets stay open, and nothing ever comes."""
+        for socket in self.sockets.values():
+            socket.mute = True

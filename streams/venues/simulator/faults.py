@@ -20,7 +20,7 @@ class Fault:
     `kind` is one of KINDS. `method` and `path` (shell pattern) choose REST calls; `account` a name; `event` a frame's event or topic.
     `times` is how often it happens (0: until removed), `skip` how many fitting occasions pass first. `http` answers `status` with
     `body` ("" = the venue's own for that status) and `headers`, `after_effect` once the call was carried out. `ms` is the length of
-    `slow`, `lag` and `delay`.
+    `slow`, `lag` and `delay`; a delay of no certain `event` is a slow line: what comes behind waits, too, and order is kept.
     """
 
     kind: str

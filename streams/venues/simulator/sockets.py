@@ -30,6 +30,7 @@ class Connection:
         self.opened_ms = self.heard_ms = self.spoke_ms = clock.now_ms()
         self.incoming: deque[int] = deque()
         self._queue: asyncio.Queue[str] = asyncio.Queue(QUEUE_MAX)
+        self._held: list[str] = []  # by a slow line
 
     async def open(self) -> "Connection":
         """The handshake."""
@@ -46,10 +47,23 @@ class Connection:
         copies = 2 if event and self.faults.take(DUPLICATE, **place) else 1
         late = self.faults.take(DELAY, **place) if event else None
         for _ in range(copies):
-            if late is None:
+            if self._held or (late is not None and not late.event):
+                self._hold(text, late.ms if late else 0)
+            elif late is None:
                 self._put(text)
             else:
                 self.clock.after(late.ms, lambda: self._put(text))
+
+    def _hold(self, text: str, ms: int) -> None:
+        """A slow line: this frame and all behind it come later, in order."""
+        if not self._held:
+            self.clock.after(ms, self._let_go)
+        self._held.append(text)
+
+    def _let_go(self) -> None:
+        held, self._held = self._held, []
+        for text in held:
+            self._put(text)
 
     def _put(self, text: str) -> None:
         if self.gone or self.silent or self.half_open:
