@@ -31,7 +31,8 @@ def _runs(options: argparse.Namespace) -> Iterator[Mapping[str, object]]:
             raise StackError(f"system: expected one of {', '.join((BARE, *SYSTEMS))}, was {', '.join(sorted(wrong))}")
         yield from bench(systems, Load(options.deltas, options.rate or (), options.seconds), options.rounds)
         return
-    held = {"risk": _risk, "recovery": _recovery, "soak": _soak, "profile": _profile, "growth": _growth, "mirror": _mirror}
+    held = {"risk": _risk, "recovery": _recovery, "soak": _soak, "profile": _profile, "growth": _growth, "mirror": _mirror,
+            "ingest": _ingest}
     if options.name in held:
         yield from held[options.name](options)
         return
@@ -59,6 +60,15 @@ def _risk(options: argparse.Namespace) -> Iterator[Mapping[str, object]]:
 
     for _ in range(options.rounds):
         yield from risk(options.accounts, options.ticks)
+
+
+def _ingest(options: argparse.Namespace) -> Iterator[Mapping[str, object]]:
+    from streams.bench.ingest import idle, load
+
+    for _ in range(options.rounds):
+        yield from load(options.accounts, options.rate or (1_000, 2_000, 3_000, 4_000, 5_000, 6_000), options.seconds, options.profile)
+        if options.idle:
+            yield idle(options.idle)
 
 
 def _recovery(options: argparse.Namespace) -> Iterator[Mapping[str, object]]:

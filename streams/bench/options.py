@@ -36,8 +36,18 @@ def describe(bench: argparse.ArgumentParser) -> None:
     growth = names.add_parser("growth", help="CPU time and memory of every process with 1, 2 and 4 workers, and with more partitions")
     growth.add_argument("--rate", type=int, default=1_000, help="deltas a second")
     growth.add_argument("--seconds", type=float, default=15.0, help="of each, after 5 s of warm-up")
-    for one in (engine, mirrors, mirror, ticks, risk, recovery, soak, profile, growth):
+    for one in (engine, mirrors, mirror, ticks, risk, recovery, soak, profile, growth, _ingest(names)):
         one.add_argument("--rounds", type=int, default=1, help="of all runs, interleaved")
         one.add_argument("--results", type=Path, help="lines of JSON are appended to this file, too")
     figures = names.add_parser("figures", help="the README's tables from the committed results")
     figures.add_argument("--write", action="store_true", help="into the README; else they are printed")
+
+
+def _ingest(names: "argparse._SubParsersAction[argparse.ArgumentParser]") -> argparse.ArgumentParser:
+    ingest = names.add_parser("ingest", help="private streams of 200 accounts to acknowledged facts; what 1,000 idle accounts hold")
+    ingest.add_argument("--accounts", type=int, default=200)
+    ingest.add_argument("--rate", action="append", type=int, help="frames a second; none: 1000 to 6000")
+    ingest.add_argument("--seconds", type=float, default=10.0, help="of a rate")
+    ingest.add_argument("--idle", type=int, default=1_000, help="idle accounts; 0: none")
+    ingest.add_argument("--profile", default="", help="a file for cProfile's findings at the first rate")
+    return ingest
