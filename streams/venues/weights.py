@@ -64,7 +64,7 @@ class Weights:
             return None
         soonest = []
         if self._queues[False]:
-            soonest.append(self._used[0][0] + _MINUTE_MS if self._used else now_ms)
+            soonest.append(now_ms if self._fits(self._queues[False][0]) else self._used[0][0] + _MINUTE_MS)
         if self._queues[True]:
             soonest.append(self._connected_ms + self._connect_every_ms)
         return max(min(soonest), self.shut_until_ms, now_ms + 1)

@@ -91,3 +91,14 @@ def test_more_than_a_budget_goes_alone_instead_of_never() -> None:
     weights = Weights(100, 60)
     weights.want(5_000)
     assert len(weights.admitted(0)) == 1
+
+
+def test_when_the_breaker_closes_who_fits_goes_at_once() -> None:
+    weights = Weights(1_000, 60)
+    weights.want(5)
+    weights.admitted(0)
+    weights.shut(1_000, 10)
+    number = weights.want(5)
+    assert weights.admitted(20) == []
+    assert weights.due(20) == 1_010
+    assert weights.admitted(1_010) == [number]
