@@ -1,5 +1,6 @@
 """Binance USD-M: the events of its user data stream. Facts: developers.binance.com, USDS-margined futures, user data streams."""
 
+import re
 from collections.abc import Callable, Mapping
 
 from schemas import user_data_pb2 as data
@@ -13,6 +14,7 @@ _BALANCE = {"asset": "a", "wallet_balance": "wb", "cross_wallet_balance": "cw", 
 _POSITION = {"symbol": "s", "amount": "pa", "entry_price": "ep", "breakeven_price": "bep", "accumulated_realized": "cr",
              "unrealized_pnl": "up", "isolated_wallet": "iw", "margin_asset": "ma"}
 _CALLED = {"symbol": "s", "amount": "pa", "isolated_wallet": "iw", "mark_price": "mp", "unrealized_pnl": "up", "maint_margin": "mm"}
+_COIN_MARGINED = re.compile("[A-Z]USD_(PERP|[0-9]{6})$")  # of accounts that have both; BTCUSDT_210326 is not
 _NO_TOPIC = {"STRATEGY_UPDATE", "GRID_UPDATE"}  # of the venue's own robots: none of our facts
 
 
@@ -55,6 +57,8 @@ def _read(telling: Telling, event: Fields, frame: bytes) -> Normalised:
     reader(telling, event)
     for message in telling.messages():
         message.meta.product_raw = PRODUCT
+        if isinstance(message, data.UserDataOrderUpdateEvent | data.UserDataPositionUpdateEvent) and _COIN_MARGINED.search(message.symbol):
+            message.meta.product_raw, message.qty_unit = "COINM", data.CONTRACTS
         if transaction_ms is not None:
             message.meta.transaction_time_ms = transaction_ms
     told: tuple[Event, ...] = telling.events(event)

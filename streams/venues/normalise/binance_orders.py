@@ -133,7 +133,8 @@ def _status(order: data.UserDataOrderUpdateEvent, row: Fields) -> data.OrderStat
     """EXPIRED without a reason (`er` 0) is how a conditional order is used up: it comes back as what it became, under the same id."""
     if order.status_raw == "EXPIRED" and order.reason_raw == "0" and order.order_type_raw in _CONDITIONAL:
         return data.TRIGGERED
-    if order.status_raw in _BY_THE_VENUE and not is_zero(order.cum_filled_qty):  # it takes what it says at once
+    taken = order.status_raw in _BY_THE_VENUE or (order.status_raw, order.execution_type_raw) == ("NEW", "CALCULATED")
+    if taken and not is_zero(order.cum_filled_qty):  # it takes what it says at once
         return data.FILLED if parse(order.cum_filled_qty) >= parse(order.orig_qty or "0") else data.PARTIALLY_FILLED
     return row.choice("X", STATUSES, data.ORDER_STATUS_UNSPECIFIED)
 

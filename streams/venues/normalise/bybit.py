@@ -30,6 +30,9 @@ def normalise(frame: bytes, receipt: Receipt) -> Normalised:
         raise envelope.wrong("data", "a list")
     for row in envelope.rows("data"):
         _TOPICS[name](telling, row)
+    if name == "wallet":  # its rows have no time of their own
+        for message in telling.messages():
+            message.meta.business_key += f":{telling.event_ms or 0}"
     events = telling.events(envelope)
     return Normalised(events, None if events else Signal(Kind.INFO, topic, text="no rows"))
 
@@ -39,6 +42,8 @@ def _answered(envelope: Fields) -> Normalised:
     op, text = envelope.said("op"), envelope.said("ret_msg") or envelope.said("retMsg")
     if op == "pong" or (op == "ping" and text == "pong"):
         return Normalised(signal=Signal(Kind.PONG))
+    if envelope.found.get("type") == "COMMAND_RESP":  # as the sockets of options answer
+        op = "subscribe"
     if not op:
         raise Unreadable("topic: expected the topic's name or an answer's op, was neither")
     right = envelope.flag("success")

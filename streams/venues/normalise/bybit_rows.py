@@ -18,12 +18,13 @@ _EXECUTED = {data.NEW: data.EXEC_NEW, data.CANCELED: data.EXEC_CANCELED, data.RE
 _TRADES = {
     "TRADE": data.EXEC_TRADE, "BLOCKTRADE": data.EXEC_TRADE, "MOVEPOSITION": data.EXEC_TRADE, "FUTURESPREAD": data.EXEC_TRADE,
     "ADLTRADE": data.EXEC_CALCULATED, "BUSTTRADE": data.EXEC_CALCULATED, "SETTLE": data.EXEC_CALCULATED, "DELIVERY": data.EXEC_CALCULATED,
-    "SESSIONSETTLEPNL": data.EXEC_CALCULATED,
+    "SESSIONSETTLEPNL": data.EXEC_CALCULATED, "CORPORATEACTION": data.EXEC_CALCULATED,
 }
 _ORIGINS = {"ADLTRADE": data.ADL, "BUSTTRADE": data.LIQUIDATION, "SETTLE": data.SETTLEMENT, "DELIVERY": data.DELIVERY,
-            "SESSIONSETTLEPNL": data.SETTLEMENT}
+            "SESSIONSETTLEPNL": data.SETTLEMENT, "CORPORATEACTION": data.SYSTEM_OTHER}
 _SYSTEM = (("CreateByLiq", data.LIQUIDATION), ("CreateByTakeOver", data.LIQUIDATION), ("CreateByAdl", data.ADL),
-           ("CreateBySettle", data.SETTLEMENT), ("CreateByDelivery", data.DELIVERY), ("CreateBy", data.USER))
+           ("CreateBySettle", data.SETTLEMENT), ("CreateByDelivery", data.DELIVERY), ("CreateByAdmin", data.SYSTEM_OTHER),
+           ("CreateBy", data.USER), ("CloseBy", data.USER))
 _ORDER = {
     "symbol": "symbol", "order_id": "orderId", "client_order_id": "orderLinkId", "position_idx": "positionIdx",
     "order_type_raw": "orderType", "time_in_force_raw": "timeInForce", "orig_qty": "qty", "price": "price", "stop_price": "triggerPrice",
@@ -46,7 +47,6 @@ _POSITION = {
     "closed_pnl": "curRealisedPnl", "leverage": "leverage", "initial_margin": "positionIM", "maint_margin": "positionMM",
     "position_value": "positionValue", "adl_rank": "adlRankIndicator", "status_raw": "positionStatus", "bankruptcy_price": "bustPrice",
     "risk_limit_raw": "riskId", "auto_add_margin": "autoAddMargin", "take_profit": "takeProfit", "stop_loss": "stopLoss",
-    "open_time_ms": "createdTime",
 }
 _TOTAL = {
     "wallet_balance": "totalWalletBalance", "available_balance": "totalAvailableBalance", "equity": "totalEquity",
@@ -69,9 +69,11 @@ def read_order(teller: Teller, row: Fields) -> None:
     _sides(order, row)
     order.status = row.choice("orderStatus", _STATUSES, data.ORDER_STATUS_UNSPECIFIED)
     order.execution_type = _EXECUTED.get(order.status, data.EXECUTION_TYPE_UNSPECIFIED)
-    created = order.create_type_raw
-    order.origin = next((origin for prefix, origin in _SYSTEM if created.startswith(prefix)), data.ORIGIN_UNSPECIFIED)
+    order.origin = _creator(order) or data.ORIGIN_UNSPECIFIED
+    if order.original_order_type_raw == "TrailingStop":  # there the trigger is where it begins to trail
+        order.activation_price = order.stop_price
     _reason(order, row)
+    _fees(order, row)
     time = _meta(order.meta, row, row.moment("updatedTime"))
     order.meta.business_key = f"order:{order.symbol}:{order.order_id}:{time}:{order.status_raw}:{order.cum_filled_qty}"
     teller.tell(order, row)
@@ -92,7 +94,7 @@ def read_execution(teller: Teller, row: Fields) -> None:
     order.execution_type_raw, order.fill.lite = row.said("execType"), not row.has("execType")
     if order.fill.lite:
         order.execution_type = data.EXEC_TRADE
-    order.origin = _ORIGINS.get(order.execution_type_raw.upper(), data.USER)
+    order.origin = _ORIGINS.get(order.execution_type_raw.upper()) or _creator(order) or data.USER
     for item in row.rows("extraFees") if isinstance(row.found.get("extraFees"), list) else ():
         fee = order.fill.extra_fees.add()
         put(fee, item, {"kind_raw": "feeType", "asset": "feeCoin", "amount": "fee", "rate": "feeRate"})
@@ -116,6 +118,9 @@ def read_position(teller: Teller, row: Fields) -> None:
     position.margin_mode = {0: data.CROSS, 1: data.ISOLATED}.get(mode if mode is not None else -1, data.MARGIN_MODE_UNSPECIFIED)
     if position.margin_mode == data.ISOLATED and row.has("positionBalance"):
         position.isolated_wallet = row.said("positionBalance")
+    opened = row.moment("openTime") or row.moment("createdTime")  # createdTime is of the first one ever in this symbol
+    if opened:
+        position.open_time_ms = opened
     time = _meta(position.meta, row, row.moment("updatedTime"))
     position.meta.business_key = f"pos:{position.symbol}:{data.PositionSide.Name(position.position_side)}:{time}"
     teller.tell(position, row)
@@ -167,10 +172,28 @@ def _leg(message: data.UserDataOrderUpdateEvent | data.UserDataPositionUpdateEve
 
 def _reason(order: data.UserDataOrderUpdateEvent, row: Fields) -> None:
     """Why it ended: a rejection before a cancellation; where both are said the other is left over."""
-    for name, nothing in (("rejectReason", "EC_NoError"), ("cancelType", "UNKNOWN")):
-        if row.has(name) and row.found[name] != nothing:
+    for name in ("rejectReason", "cancelType"):
+        if row.has(name) and row.found[name] not in ("EC_NoError", "UNKNOWN"):
             order.reason_raw = row.said(name)
             return
+
+
+def _fees(order: data.UserDataOrderUpdateEvent, row: Fields) -> None:
+    """`cumFeeDetail` follows the older fields: it tells what they do not, where it knows one coin."""
+    detail = row.found.get("cumFeeDetail")
+    if not isinstance(detail, dict) or len(detail) != 1:
+        return
+    [coin] = detail
+    amount = Fields(detail, "cumFeeDetail.").said(coin)
+    if not order.cum_fee:
+        order.cum_fee = amount
+    if order.cum_fee == amount and not order.cum_fee_asset:
+        order.cum_fee_asset = coin
+
+
+def _creator(order: data.UserDataOrderUpdateEvent) -> data.Origin | None:
+    created = order.create_type_raw
+    return next((origin for prefix, origin in _SYSTEM if created.startswith(prefix)), None)
 
 
 def _unit(row: Fields) -> data.QtyUnit:

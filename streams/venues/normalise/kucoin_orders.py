@@ -43,9 +43,9 @@ def read_order(teller: Teller, row: Fields, symbol: str = "") -> None:
     _sides(order, row)
     kind = order.execution_type_raw.upper()
     order.status, order.status_raw = _STATUSES.get(kind, data.ORDER_STATUS_UNSPECIFIED), row.said("status") or order.execution_type_raw
-    if kind == "UPDATE" and not is_zero(order.cum_filled_qty):
-        order.status = data.PARTIALLY_FILLED
     order.execution_type = _EXECUTED.get(kind, data.EXECUTION_TYPE_UNSPECIFIED)
+    if kind == "UPDATE":
+        _update(order)
     created, time = row.moment("orderTime"), row.moment("ts")
     if created:
         order.order_create_time_ms = created
@@ -61,6 +61,15 @@ def read_order(teller: Teller, row: Fields, symbol: str = "") -> None:
     if order.HasField("fill") and str(row.found.get("liquidity")).lower() in ("maker", "taker"):
         order.fill.is_maker = row.said("liquidity").lower() == "maker"
     teller.tell(order, row)
+
+
+def _update(order: data.UserDataOrderUpdateEvent) -> None:
+    """An order made smaller; with the status `done` what was left of it was cancelled, as by self-trade prevention."""
+    filled = not is_zero(order.cum_filled_qty)
+    if order.status_raw.lower() == "done":
+        order.status, order.execution_type = data.PARTIALLY_FILLED_CANCELED if filled else data.CANCELED, data.EXEC_CANCELED
+    elif filled:
+        order.status = data.PARTIALLY_FILLED
 
 
 def read_stop(teller: Teller, row: Fields, symbol: str = "") -> None:

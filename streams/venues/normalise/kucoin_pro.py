@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from schemas import user_data_pb2 as data
 from streams.venues.normalise.fields import Fields, is_zero, put
+from streams.venues.normalise.kucoin_rows import count_down
 from streams.venues.normalise.telling import Teller
 
 _SIDES = {"BUY": data.BUY, "SELL": data.SELL}
@@ -24,7 +25,7 @@ _ORDER = {
 _POSITION = {
     "symbol": "s", "position_id": "pi", "amount": "q", "entry_price": "eP", "mark_price": "mP", "liquidation_price": "lP",
     "bankruptcy_price": "bP", "unrealized_pnl": "uPL", "accumulated_realized": "rPL", "leverage": "l", "initial_margin": "iM",
-    "maint_margin": "mtM", "position_value": "pV", "open_time_ms": "O",
+    "maint_margin": "mtM", "position_value": "pV", "margin_ratio": "r", "open_time_ms": "O",
 }
 _BALANCE = {"asset": "c", "wallet_balance": "b", "available_balance": "a", "equity": "e", "locked": "h", "borrowed": "l"}
 _CALL = {"account_margin_ratio": "r", "level_raw": "eT", "equity": "e", "maint_margin": "mM"}
@@ -46,6 +47,7 @@ def _order(teller: Teller, row: Fields, product: str) -> None:
     order = data.UserDataOrderUpdateEvent(origin=data.USER)
     put(order, row, _ORDER)
     row.must("s", "oi", "os")
+    product = product or row.said("tT")
     order.side = row.choice("S", _SIDES, data.SIDE_UNSPECIFIED)
     order.position_side = row.choice("pS", _LEGS, data.BOTH)
     order.margin_mode = row.choice("mM", _MODES, data.MARGIN_MODE_UNSPECIFIED)
@@ -85,7 +87,10 @@ def _position(teller: Teller, row: Fields, product: str) -> None:
     put(position, row, _POSITION)
     row.must("s", "q")
     position.position_side = row.choice("pS", _LEGS, data.BOTH)
+    count_down(position)
     position.margin_mode = row.choice("mM", _MODES, data.MARGIN_MODE_UNSPECIFIED)
+    if position.margin_mode == data.ISOLATED and row.has("pM"):
+        position.isolated_wallet = row.said("pM")
     time = _meta(position.meta, row, product, "U")
     position.meta.business_key = f"pos:{position.symbol}:{data.PositionSide.Name(position.position_side)}:{time}"
     teller.tell(position, row)

@@ -2,7 +2,7 @@
 
 from schemas import user_data_pb2 as data
 from streams.venues.frames import Unreadable
-from streams.venues.normalise.fields import Fields, put
+from streams.venues.normalise.fields import Fields, flipped, put
 from streams.venues.normalise.telling import Teller, Telling
 
 EXCHANGE = data.KUCOIN_FUTURES
@@ -30,6 +30,7 @@ def read_position(teller: Teller, row: Fields, symbol: str = "") -> None:
     position.symbol = position.symbol or symbol
     position.partial = not row.has("currentQty")
     position.position_side = row.choice("positionSide", LEGS, data.POSITION_SIDE_UNSPECIFIED if position.partial else data.BOTH)
+    count_down(position)
     position.margin_mode = _mode(row)
     if position.margin_mode == data.ISOLATED and row.has("posMargin"):
         position.isolated_wallet = row.said("posMargin")
@@ -89,6 +90,12 @@ def read_config(telling: Telling, row: Fields, topic: str) -> None:
             raise Unreadable(f"topic: expected crossLeverage or marginMode, was {topic[:80]!r}")
         event.meta.business_key = f"config:{event.WhichOneof('change')}:{symbol}"
         telling.tell(event)
+
+
+def count_down(position: data.UserDataPositionUpdateEvent) -> None:
+    """A short leg is below zero here, however the venue counts it."""
+    if position.position_side == data.SHORT and position.amount and not position.amount.startswith("-"):
+        position.amount = flipped(position.amount) or ""
 
 
 def _mode(row: Fields) -> data.MarginMode:

@@ -35,6 +35,8 @@ def normalise(frame: bytes, receipt: Receipt) -> Normalised:
         raise envelope.wrong("data", "a list")
     reader(telling, envelope.rows("data"))
     argument.text("instType")
+    for message in telling.messages():  # eventType, curPage and lastPage of the larger channels
+        message.meta.extra.update(envelope.left())
     events = telling.events(argument, "arg.")
     return Normalised(events, None if events else Signal(Kind.INFO, channel, text="no rows"))
 

@@ -2,7 +2,7 @@
 
 from schemas import user_data_pb2 as data
 from streams.venues.normalise.fields import Fields, flipped, is_zero, put
-from streams.venues.normalise.okx_rows import LEGS, MODES, SIDES, contracts
+from streams.venues.normalise.okx_rows import LEGS, MODES, SIDES, attach, contracts, product_of
 from streams.venues.normalise.telling import Teller
 
 _STATUSES = {"LIVE": data.NEW, "PARTIALLY_FILLED": data.PARTIALLY_FILLED, "FILLED": data.FILLED, "CANCELED": data.CANCELED,
@@ -14,8 +14,9 @@ _ALGO_STATUSES = {"LIVE": data.UNTRIGGERED, "PAUSE": data.UNTRIGGERED, "PARTIALL
 _EXECUTED = {data.NEW: data.EXEC_NEW, data.CANCELED: data.EXEC_CANCELED, data.UNTRIGGERED: data.EXEC_NEW, data.EXPIRED: data.EXEC_TRIGGER,
              data.REJECTED: data.EXEC_REJECTED}
 _ORIGINS = {"FULL_LIQUIDATION": data.LIQUIDATION, "PARTIAL_LIQUIDATION": data.LIQUIDATION, "ADL": data.ADL, "DELIVERY": data.DELIVERY,
-            "": data.ORIGIN_UNSPECIFIED}
-_IN_FORCE = {"ioc", "fok", "post_only", "optimal_limit_ioc"}
+            "AUTO_CONVERSION": data.SYSTEM_OTHER, "": data.ORIGIN_UNSPECIFIED}
+_IN_FORCE = {"ioc", "fok", "op_fok", "post_only", "mmp_and_post_only", "optimal_limit_ioc"}
+_AMENDED = {data.NEW, data.PARTIALLY_FILLED}
 _ORDER = {
     "symbol": "instId", "order_id": "ordId", "client_order_id": "clOrdId", "algo_id": "algoId", "client_algo_id": "algoClOrdId",
     "order_type_raw": "ordType", "orig_qty": "sz", "price": "px", "reduce_only": "reduceOnly", "stp_mode_raw": "stpMode",
@@ -47,12 +48,13 @@ def read_order(teller: Teller, row: Fields) -> None:
     if fee is not None:
         order.cum_fee = fee
     _reason(order, row)
-    changed = row.has("amendResult")
+    attach(order, row, "attachAlgoOrds")
+    changed = row.has("amendResult") and order.status in _AMENDED
     order.execution_type = data.EXEC_AMENDMENT if changed else _EXECUTED.get(order.status, data.EXECUTION_TYPE_UNSPECIFIED)
     order.execution_type_raw = row.said("amendResult")
     time = _time(order.meta, row, "uTime")
     order.meta.business_key = f"order:{order.symbol}:{order.order_id}:{time}:{order.status_raw}:{order.cum_filled_qty}"
-    if row.found.get("tradeId") not in (None, "", "0") and not is_zero(row.text("fillSz")):
+    if str(row.found.get("tradeId") or "0") != "0" and not is_zero(row.text("fillSz")):
         _fill(order, row)
     teller.tell(order, row)
 
@@ -75,14 +77,18 @@ def read_fill(teller: Teller, row: Fields) -> None:
 def read_algo(teller: Teller, row: Fields) -> None:
     """A conditional or sliced order as it stands; a price of -1 means at the market."""
     algo = _order(row, _ALGO)
-    algo.is_algo = True
+    algo.is_algo, algo.origin = True, data.USER
     row.must("instId", "algoId", "state")
     if row.has("ordPx") and row.found["ordPx"] != "-1":
         algo.price = row.said("ordPx")
+    if row.has("closeFraction"):  # it closes that part of the position, whatever its size is by then
+        algo.close_position = row.found["closeFraction"] == "1"
+    attach(algo, row, "attachAlgoOrds")
     algo.status = row.choice("state", _ALGO_STATUSES, data.ORDER_STATUS_UNSPECIFIED)
     algo.execution_type = _EXECUTED.get(algo.status, data.EXECUTION_TYPE_UNSPECIFIED)
     time = _time(algo.meta, row, "uTime") or row.moment("pTime") or algo.order_create_time_ms
-    algo.meta.transaction_time_ms = time
+    if time:
+        algo.meta.transaction_time_ms = time
     algo.meta.business_key = f"algo:{algo.symbol}:{algo.algo_id}:{time}:{algo.status_raw}:{algo.cum_filled_qty}"
     teller.tell(algo, row)
 
@@ -90,7 +96,7 @@ def read_algo(teller: Teller, row: Fields) -> None:
 def _order(row: Fields, columns: dict[str, str]) -> data.UserDataOrderUpdateEvent:
     order = data.UserDataOrderUpdateEvent()
     put(order, row, columns)
-    put(order.meta, row, {"product_raw": "instType"})
+    order.meta.product_raw = product_of(row)
     order.qty_unit = data.QUOTE if row.found.get("tgtCcy") == "quote_ccy" else contracts(order.meta.product_raw)
     order.side = row.choice("side", SIDES, data.SIDE_UNSPECIFIED)
     order.position_side = row.choice("posSide", LEGS, data.BOTH if "posSide" in row.found else data.POSITION_SIDE_UNSPECIFIED)

@@ -66,7 +66,7 @@ def read_position(teller: Teller, row: Fields) -> None:
 def read_warning(teller: Teller, rows: Sequence[Fields]) -> None:
     """liquidation-warning: the positions in danger, as one margin call."""
     call = data.UserDataMarginCallEvent(level_raw="LIQUIDATION_WARNING")
-    latest = 0
+    latest, seen = 0, list[str]()
     for row in rows:
         called = call.positions.add(margin_mode=row.choice("mgnMode", MODES, data.MARGIN_MODE_UNSPECIFIED))
         put(called, row, _CALLED)
@@ -76,7 +76,9 @@ def read_warning(teller: Teller, rows: Sequence[Fields]) -> None:
             called.amount = _amount(row, called.position_side)
         latest = max(latest, row.moment("uTime") or 0)
         call.meta.event_time_ms = max(call.meta.event_time_ms, row.moment("pTime") or latest)
-        call.meta.extra.update({f"{called.symbol}.{name}": text for name, text in row.left().items()})
+        name_of = called.symbol if called.symbol not in seen else f"{called.symbol}/{len(seen)}"  # both legs of a hedge
+        seen.append(called.symbol)
+        call.meta.extra.update({f"{name_of}.{name}": text for name, text in row.left().items()})
     if latest:
         call.meta.transaction_time_ms = latest
     call.meta.business_key = f"call:{call.meta.event_time_ms}"
@@ -89,14 +91,34 @@ def contracts(product: str) -> data.QtyUnit:
     return data.BASE if product in ("SPOT", "MARGIN") else data.CONTRACTS
 
 
+def product_of(row: Fields, pair: str = "SPOT") -> str:
+    """The kind of instrument: said, or by its name (BTC-USDT is a `pair`, BTC-USD-SWAP, BTC-USD-210430, BTC-USD-210430-50000-C)."""
+    if row.has("instType"):
+        return row.said("instType")
+    parts = str(row.found.get("instId") or "").split("-")
+    return {1: "", 2: pair, 3: "SWAP" if parts[-1] == "SWAP" else "FUTURES"}.get(len(parts), "OPTION")
+
+
+def attach(message: data.UserDataOrderUpdateEvent | data.UserDataPositionUpdateEvent, row: Fields, name: str) -> None:
+    """The triggers of the one conditional order in a list, where the row itself says none; which of several counts nobody says."""
+    listed = row.found.get(name)
+    if not isinstance(listed, list) or len(listed) != 1 or not isinstance(listed[0], dict):
+        return
+    [child] = row.rows(name)
+    for column, trigger in (("take_profit", "tpTriggerPx"), ("stop_loss", "slTriggerPx")):
+        if child.has(trigger) and not getattr(message, column):
+            setattr(message, column, child.said(trigger))
+
+
 def _tell_position(teller: Teller, row: Fields, reason: str, told_ms: int | None) -> None:
     position = data.UserDataPositionUpdateEvent(reason_raw=reason)
     put(position, row, _POSITION)
     row.must("instId", "pos")
-    put(position.meta, row, {"product_raw": "instType"})
-    position.qty_unit = contracts(position.meta.product_raw)
+    position.meta.product_raw = product_of(row, "MARGIN")
+    position.qty_unit = data.QUOTE if _is_margin_short(row) else contracts(position.meta.product_raw)
     position.position_side = row.choice("posSide", LEGS, data.BOTH)
     position.amount = _amount(row, position.position_side)
+    attach(position, row, "closeOrderAlgo")
     position.margin_mode = row.choice("mgnMode", MODES, data.MARGIN_MODE_UNSPECIFIED)
     if position.margin_mode == data.ISOLATED and row.has("margin"):
         position.isolated_wallet = row.said("margin")
@@ -107,13 +129,20 @@ def _tell_position(teller: Teller, row: Fields, reason: str, told_ms: int | None
 
 
 def _amount(row: Fields, side: data.PositionSide) -> str:
-    """Short legs of the long/short mode count up from zero: ours are below it."""
+    """Short legs of the long/short mode count up from zero, as margin of either direction does: ours are below it."""
     amount = row.said("pos")
-    return (flipped(amount) or "") if side == data.SHORT and not amount.startswith("-") else amount
+    is_short = side == data.SHORT or _is_margin_short(row)
+    return (flipped(amount) or "") if is_short and not amount.startswith("-") else amount
+
+
+def _is_margin_short(row: Fields) -> bool:
+    """Margin counts what is held: of a short that is the quote coin that the borrowed coin was sold for."""
+    base, _, quote = str(row.found.get("instId")).partition("-")
+    return bool(base and quote) and row.found.get("posCcy") == quote
 
 
 def _timed(meta: data.EventMeta, row: Fields, key: str) -> None:
     time = row.moment("uTime")
     if time is not None:
         meta.transaction_time_ms = time
-    meta.business_key = f"{key}:{time or 0}"
+    meta.business_key = f"{key}:{time or meta.event_time_ms}"
