@@ -14,7 +14,10 @@ from schemas.money import say_short
 from tables.rows import LIQUIDATION, NORMAL, RUNG_NAMES, UNKNOWN
 
 _PLACES = Decimal(1).scaleb(-20)
+_FIGURES = ("notional unrealised_pnl initial_margin maintenance_margin bracket_rate equity margin_ratio liquidation_price_below"
+            " liquidation_price_above bankruptcy_price")
 Json = dict[str, object]
+_UNVALUED: Json = dict.fromkeys(_FIGURES.split()) | {"rung": RUNG_NAMES[UNKNOWN]}
 
 
 def evaluate_json(obj: object) -> Json:
@@ -48,9 +51,7 @@ def evaluate_json(obj: object) -> Json:
         "rung": RUNG_NAMES[rung],
         "reasons": sorted(_bare(reason) for reason in reasons),
         "pools": [_pool(pool, rungs, intake) for pool in found.pools],
-        "positions": [
-            _position(leg, found, (law, intake, rungs)) for leg in sorted(found.legs, key=lambda leg: list(intake.ids).index(leg.key))
-        ],
+        "positions": _positions(found, (law, intake, rungs)),
         "liquidation_plan": _plan(found, law, intake) if rung == LIQUIDATION else [],
     }
 
@@ -70,15 +71,25 @@ def _pool(pool: Pool, rungs: dict[str, int], intake: Intake) -> Json:
     }
 
 
+def _positions(found: Evaluation, with_: tuple[Law, Intake, dict[str, int]]) -> list[Json]:
+    """In the input's order; what is held and could not be valued has nulls for figures."""
+    intake, legs = with_[1], {leg.key: leg for leg in found.legs}
+    held = [key for key in intake.ids if intake.book.positions[key].quantity]
+    return [_position(legs[key], found, with_) if key in legs else _named(key, intake) | _UNVALUED for key in held]
+
+
+def _named(key: str, intake: Intake) -> Json:
+    position = intake.book.positions[key]
+    return {"id": intake.ids[key], "symbol": position.instrument.partition(":")[2], "side": position.side}
+
+
 def _position(leg: Leg, found: Evaluation, with_: tuple[Law, Intake, dict[str, int]]) -> Json:
     law, intake, rungs = with_
     pool = next(pool for pool in found.pools if pool.name == leg.pool)
     prices, isolated = law.prices(leg, found, intake.thresholds), pool.kind == "isolated"
     maintenance = leg.maintenance_margin if intake.book.model != "mt5" else leg.initial_margin * _share(found)
     return {
-        "id": intake.ids[leg.key],
-        "symbol": leg.position.instrument.partition(":")[2],
-        "side": leg.position.side,
+        **_named(leg.key, intake),
         "notional": _say(leg.notional),
         "unrealised_pnl": _say(leg.unrealised_pnl),
         "initial_margin": _say(leg.initial_margin),
@@ -100,18 +111,7 @@ def _share(found: Evaluation) -> Decimal:
 def _plan(found: Evaluation, law: Law, intake: Intake) -> list[Json]:
     closes = law.plan(found, intake.thresholds)
     steps: list[Json] = [{"action": "cancel_orders", "symbol": None}] if closes or intake.book.orders else []
-    for close in closes:
-        position = intake.book.positions[close.key]
-        steps.append(
-            {
-                "action": "close",
-                "id": intake.ids[close.key],
-                "symbol": position.instrument.partition(":")[2],
-                "side": position.side,
-                "quantity": _say(close.quantity),
-            }
-        )
-    return steps
+    return steps + [{"action": "close", **_named(close.key, intake), "quantity": _say(close.quantity)} for close in closes]
 
 
 def _bare(reason: str) -> str:

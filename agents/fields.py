@@ -52,7 +52,11 @@ def number(value: object, where: str) -> Decimal:
 
 def optional(obj: Json, name: str, where: str) -> Decimal | None:
     value = obj.get(name)
-    return None if value is None or value == "" else number(value, f"{where}{name}")
+    return None if value is None else number(value, f"{where}{name}")
+
+
+def required(obj: Json, name: str, where: str) -> Decimal:
+    return number(obj.get(name), f"{where}{name}")
 
 
 def amount(obj: Json, name: str, where: str, default: str = "0") -> Decimal:

@@ -38,6 +38,8 @@ def weighted_lines(account: Account, held: Sequence[Position], rules: Effective)
     for asset in pools | wallets:
         weight = rules.weight(account.currency, asset) if asset in account.balances else None
         convertible = asset == account.currency or rules.routes.legs(account.venue, asset, account.currency)
+        if not convertible and wallets.get(asset) and weight != 0:
+            raise NoLine  # the law knows nothing without it
         if asset in pools or convertible:  # the law leaves others out
             into = rules.routes.conversion(account.venue, asset, account.currency)
             parts.append(Part(float(wallets.get(asset, ZERO)), 1.0 if weight is None else float(weight), into))

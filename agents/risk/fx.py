@@ -152,13 +152,16 @@ def _hedged(legs: Sequence[Leg]) -> list[Leg]:
 
 
 def _symbol_margin(legs: Sequence[Leg]) -> Decimal:
-    """Uncovered lots at the larger side's average, hedged lots at both sides' average x 2 x factor; or the larger side alone."""
+    """Uncovered lots at the larger side's average, hedged lots at both sides' average x 2 x factor; or the larger side's margin alone.
+
+    The larger side has more lots, or where it stands alone the larger margin (mql5.com/en/articles/2299).
+    """
     rule = legs[0].rule
     sides = [[leg for leg in legs if (leg.signed > 0) is bought] for bought in (True, False)]
     lots = [sum((abs(leg.signed) for leg in side), ZERO) for side in sides]
     margins = [sum((leg.own_margin for leg in side), ZERO) for side in sides]
-    larger = 0 if lots[0] >= lots[1] else 1
     if rule.hedged_mode == "larger":
-        return margins[larger]
+        return max(margins)
+    larger = 0 if lots[0] >= lots[1] else 1
     uncovered = margins[larger] / lots[larger] * abs(lots[0] - lots[1])
     return uncovered + 2 * min(lots) * rule.hedged_factor * sum(margins, ZERO) / sum(lots, ZERO)

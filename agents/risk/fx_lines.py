@@ -18,7 +18,7 @@ _IN_BASE = ("FOREX", "FOREX_NO_LEVERAGE")
 
 
 def fx_lines(account: Account, held: list[Position], room: Room) -> tuple[tuple[float, ...], tuple[PositionLine, ...]]:
-    """(wallet, lines); raises `NoLine` where a rule or a conversion is missing."""
+    """(wallet, lines); raises `NoLine` where a rule or a conversion is missing, or no line fits."""
     rules, _ = room
     wallet, lines = ZERO, []
     for position in held:
@@ -60,14 +60,14 @@ def _margin(account: Account, position: Position, rule: Instrument, room: Room) 
 
 
 def _share(position: Position, same: Sequence[Position], rule: Instrument) -> Decimal:
-    """What of a ticket's own margin counts: all of it, unless its symbol is held both ways."""
+    """What of a ticket's own margin counts: all of it, unless its symbol is held both ways. Raises `NoLine` where rates decide."""
     bought = signed_quantity(position) > 0
     lots = [sum((abs(other.quantity) for other in same if (signed_quantity(other) > 0) is side), ZERO) for side in (True, False)]
     if not all(lots):
         return ONE
-    larger = lots[0] >= lots[1]
     if rule.hedged_mode == "larger":
-        return ONE if bought is larger else ZERO
+        raise NoLine  # which side's margin is larger may change with the rates
+    larger = lots[0] >= lots[1]
     both = 2 * min(lots) * rule.hedged_factor / sum(lots)
     return both + abs(lots[0] - lots[1]) / max(lots) if bought is larger else both
 

@@ -19,10 +19,11 @@ SIDES = ("BOTH", "LONG", "SHORT")
 def order_margin(book: Book, legs: Sequence[Leg], market: Market, model: Model) -> dict[str, Decimal]:
     """Per asset, in it. A market order counts at the mark; what only reduces, or closes a LONG or SHORT position, takes none."""
     found: dict[str, Decimal] = {}
-    for name in sorted({order.instrument for order in book.orders}):
+    taking = [order for order in book.orders if not order.reduce_only]
+    for name in sorted({order.instrument for order in taking}):
         rule, price = market.instrument(name), market.price(name, "mark")
         if rule is not None and price is not None:
-            orders = [order for order in book.orders if order.instrument == name and not order.reduce_only]
+            orders = [order for order in taking if order.instrument == name]
             own = [leg for leg in legs if leg.rule.name == name]
             taken = sum((_beside(side, own, orders, (rule, price)) for side in SIDES), ZERO)
             asset = settle_of(rule, model, book.currency)

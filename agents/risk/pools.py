@@ -16,7 +16,7 @@ WHOLE = "cross:"  # name of a weighted pool
 
 def pools_of(book: Book, legs: Sequence[Leg], orders: Mapping[str, Decimal], market: Market, model: Model) -> tuple[list[Leg], list[Pool]]:
     """(legs, pools); the legs know the pool they stand in and, in a weighted one, the rate to the account's currency."""
-    needed = {leg.asset for leg in legs}
+    needed = {leg.asset for leg in legs} | {asset for asset, balance in book.balances.items() if _counts(asset, balance, book, model)}
     assets = sorted({*book.balances, *orders, *needed, book.currency})
     wallets = dict.fromkeys(assets, ZERO) | dict(book.balances)
     rates = {asset: _rate(asset, book, market, needed=asset in needed) for asset in assets}
@@ -88,11 +88,17 @@ def _weighted(
     return Pool(WHOLE, CROSS, book.currency, None, total[0], equity, total[1], total[2], total[3], collateral=collateral)
 
 
+def _counts(asset: str, balance: Decimal, book: Book, model: Model) -> bool:
+    """Whether the account cannot be judged without a balance: a debt, or collateral of a weighted pool."""
+    return balance < 0 or (balance > 0 and model.pooling == WEIGHTED and book.weights.get(asset, ONE) > 0)
+
+
 def _rate(asset: str, book: Book, market: Market, *, needed: bool) -> Decimal | None:
-    """To the account's currency; an asset that cannot be converted and carries no position is left out of the totals, and said."""
+    """To the account's currency; a needed one that is missing is a reason for unknown, any other asset is left out of the totals, and said."""
     if asset == book.currency:
         return ONE
     if not needed and not market.convertible(asset, book.currency, book.venue):
-        market.notes.add(f"unconverted:{asset}")
+        if book.balances.get(asset, ONE):
+            market.notes.add(f"unconverted:{asset}")
         return None
     return market.rate(asset, book.currency, buying=book.balances.get(asset, ZERO) < 0, venue=book.venue) or (ZERO if needed else None)

@@ -276,7 +276,7 @@ def check_thresholds(found: Thresholds, where: str) -> Thresholds:
     if found.mode != "money" and min(*rungs, found.release) <= 0:
         raise BadRule(f"{where}: expected thresholds above 0, was {min(*rungs, found.release)}")
     before = found.liquidation if found.auto_reduce is None else found.auto_reduce
-    if sign * before > sign * found.liquidation:
+    if sign * before > sign * found.liquidation or (found.mode == "ratio" and before <= 0):
         raise BadRule(f"{where}: auto_reduce: expected before liquidation {found.liquidation}, was {before}")
     return found
 

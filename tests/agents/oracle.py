@@ -160,7 +160,7 @@ class Fx:
                     sums[row["side"]] += self.own_margin(row)
             large, small = sorted(("LONG", "SHORT"), key=lambda side: (-lots[side], side))
             if not lots[small] or rule["hedged_mode"] == "larger":
-                total += sums[large]
+                total += max(sums.values())
             else:
                 average = (sums[large] + sums[small]) / (lots[large] + lots[small])
                 total += sums[large] / lots[large] * (lots[large] - lots[small]) + 2 * lots[small] * number(rule["hedged_factor"]) * average

@@ -159,7 +159,8 @@ def test_a_style_caps_what_a_round_closes() -> None:
 @pytest.mark.parametrize(
     ("symbol", "base", "quote"),
     [("BTCUSDT", "BTC", "USDT"), ("BTCUSD_PERP", "BTC", "USD"), ("BTC-USDT-SWAP", "BTC", "USDT"), ("XBTUSDM", "XBT", "USD"),
-     ("XBTUSDTM", "XBT", "USDT"), ("BTCUSDT_250328", "BTC", "USDT"), ("1000PEPEUSDC", "1000PEPE", "USDC")],
+     ("XBTUSDTM", "XBT", "USDT"), ("BTCUSDT_250328", "BTC", "USDT"), ("1000PEPEUSDC", "1000PEPE", "USDC"), ("BTCUSDH25", "BTC", "USD"),
+     ("BTCUSDT-26DEC25", "BTC", "USDT"), ("BTC-26DEC25", "BTC", "USDC"), ("BTCPERP", "BTC", "USDC"), ("XBTMU25", "XBT", "USD")],
 )
 def test_names_say_their_currencies(symbol: str, base: str, quote: str) -> None:
     assert pair_of(symbol) == (base, quote)
@@ -180,3 +181,21 @@ def test_stocks_without_a_last_price_are_unknown_not_free() -> None:
                            "rules": {"X": {"calc_mode": "EXCH_STOCKS", "base": "X", "quote": "USD"}},
                            "positions": [{"symbol": "X", "side": "LONG", "quantity": "1", "entry_price": "1"}]})
     assert (found["rung"], found["reasons"]) == ("unknown", ["missing_mark:X"])
+
+
+@pytest.mark.parametrize(
+    ("lots", "rates", "margin"),
+    [
+        (("1", "1"), {"long": "1", "short": "2"}, "2000"),
+        (("3", "2"), {"long": "1", "short": "2"}, "4000"),  # fewer lots, more margin
+        (("3", "1"), {"long": "1", "short": "2"}, "3000"),
+        (("3", "0"), {"long": "1", "short": "2"}, "3000"),
+    ],
+)
+def test_the_larger_leg_is_the_one_of_more_margin(lots: tuple[str, str], rates: Json, margin: str) -> None:
+    rows = [{"symbol": "EURUSD", "side": side, "quantity": quantity, "entry_price": "1", "open_rate": "1"}
+            for side, quantity in zip(("LONG", "SHORT"), lots, strict=True)]
+    found = evaluate_json({"model": "mt5", "balances": {"USD": "10000"}, "leverage": "100", "positions": rows,
+                           "rules": {"EURUSD": {"hedged_mode": "larger", "margin_rate": rates}},
+                           "prices": {"EURUSD": {"bid": "1", "ask": "1"}}})
+    assert found["initial_margin"] == margin
