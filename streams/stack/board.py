@@ -62,6 +62,7 @@ class Board:
         spent = max(now_s - self._began_s, 0.001)
         self._say(f"{spent:.0f} s: {last.events - self._first.events:,} events ({(last.events - self._first.events) / spent:,.0f}/s), "
                   f"{last.ticks - self._first.ticks:,} ticks, {last.verdicts - self._first.verdicts:,} verdicts, "
+                  f"{board_view.sessions(last.sessions)}, "
                   f"to Postgres p50 {board_view.latency(last, 0.5)} p99 {board_view.latency(last, 0.99)}")
         for name, texts in (("margin call", self._sources.calls), ("liquidation", self._sources.liquidations)):
             for text in list(texts)[:3]:
@@ -83,7 +84,8 @@ class Board:
         then_s, before = self._looks[0]
         spent = max(now_s - then_s, 0.001)
         return Shown(sample, (sample.events - before.events) / spent, (sample.ticks - before.ticks) / spent, now_s - self._began_s,
-                     tuple(self._sources.calls), tuple(self._sources.liquidations), board_view.where(self._config, self._urls))
+                     tuple(self._sources.calls), tuple(self._sources.liquidations), board_view.where(self._config, self._urls),
+                     (sample.sessions.frames - before.sessions.frames) / spent)
 
     def _say(self, text: str) -> None:
         # soft_wrap: a line that is to be pasted stays one line.

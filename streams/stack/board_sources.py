@@ -1,6 +1,7 @@
-"""What the board shows, gathered: broker offsets, metrics of workers and mirrors, and the tails of two topics."""
+"""What the board shows, gathered: broker offsets, metrics of workers and mirrors, sessions at venues, and the tails of two topics."""
 
 import asyncio
+import json
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,11 +16,22 @@ from schemas.engine_pb2 import Liquidation, MarginCall, Rung
 from streams import topics
 from streams.config import Config
 from streams.stack.oracle_topics import partitions
+from streams.stack.supervisor import load_state
+from streams.stack.venues import HEALTH
 
 _LATENCY = "marginstream_mirror_latency_seconds"
 _TAILED = (topics.MARGIN_CALLS, topics.LIQUIDATIONS)
 _TAIL_ROWS = 8
 _TIMEOUT = aiohttp.ClientTimeout(total=2)
+
+
+class Sessions(NamedTuple):
+    """What the ingestion reads: accounts, how many are live, reconnects and frames since its start."""
+
+    live: int = 0
+    accounts: int = 0
+    reconnects: int = 0
+    frames: int = 0
 
 
 class Sample(NamedTuple):
@@ -32,6 +44,7 @@ class Sample(NamedTuple):
     rungs: Mapping[str, int] = {}
     buckets: Mapping[float, float] = {}
     down: tuple[str, ...] = ()
+    sessions: Sessions = Sessions()
 
 
 class Metrics(NamedTuple):
@@ -81,6 +94,12 @@ def describe(topic: str, value: bytes) -> str | None:
     return f"{where}: ordered, {len(event.ordered.steps)} steps" if event.HasField("ordered") else None
 
 
+def read_sessions(page: str) -> Sessions:
+    """Of the ingestion's /health."""
+    said = json.loads(page)
+    return Sessions(said["activeConnections"], len(said["accounts"]), said["totalReconnects"], said["messagesReceived"])
+
+
 def _rung(number: int) -> str:
     return Rung.Name(number).lower() if number in Rung.values() else f"rung_{number}"
 
@@ -90,6 +109,7 @@ class Sources:
 
     def __init__(self, config: Config, worker_urls: tuple[str, ...]) -> None:
         self._config, self._worker_urls = config, worker_urls
+        self._ingest_url = load_state(config).addresses.get(HEALTH, "")
         self._offsets: list[TopicPartition] = []
         self.calls: deque[str] = deque(maxlen=_TAIL_ROWS)
         self.liquidations: deque[str] = deque(maxlen=_TAIL_ROWS)
@@ -117,14 +137,16 @@ class Sources:
         await self._tail(self._consumer)
         ends: dict[TopicPartition, int] = await self._consumer.end_offsets(self._offsets)
         urls = (*self._worker_urls, self._mirror_url())
-        pages = await asyncio.gather(*(self._page(url) for url in urls))
+        *pages, health = await asyncio.gather(*(self._page(f"{url}/metrics") for url in urls), self._page(f"{self._ingest_url}/health"))
         found = read_metrics(page for page in pages if page)
         count = Counter[str]()
         for partition, end in ends.items():
             count[partition.topic] += end
         down = tuple(url or "mirror of Postgres" for url, page in zip(urls, pages, strict=True) if page is None)
+        down += ("ingest",) * bool(self._ingest_url and health is None)
         return Sample(sum(count[name] for name in topics.ACCOUNT_SOURCES), count[topics.PRICE_TICKS], found.lag,
-                      sum(count[name] for name in _TAILED), found.rungs, found.buckets, down)
+                      sum(count[name] for name in _TAILED), found.rungs, found.buckets, down,
+                      read_sessions(health) if health else Sessions())
 
     async def _tail(self, consumer: AIOKafkaConsumer) -> None:
         for partition, records in (await consumer.getmany(timeout_ms=10)).items():
@@ -138,7 +160,7 @@ class Sources:
     async def _page(self, url: str) -> str | None:
         assert self._session is not None
         try:
-            async with self._session.get(f"{url}/metrics") as answer:
+            async with self._session.get(url) as answer:
                 return await answer.text() if answer.status == 200 else None
         except (aiohttp.ClientError, TimeoutError, ValueError):
             return None

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from schemas.keys import HOUSE
 from streams.config import Config
-from streams.stack.board_sources import Sample, quantile_s
+from streams.stack.board_sources import Sample, Sessions, quantile_s
 from streams.stack.generator_facts import FIRST_USER
 from streams.stack.postgres import psql
 from streams.stack.redis import redis_cli
@@ -29,6 +29,7 @@ class Shown(NamedTuple):
     calls: tuple[str, ...] = ()
     liquidations: tuple[str, ...] = ()
     where: tuple[str, ...] = ()
+    frames_per_s: float = 0.0
 
 
 def render(shown: Shown) -> RenderableType:
@@ -48,7 +49,13 @@ def line(shown: Shown) -> str:
     last = f" | {shown.calls[0]}" if shown.calls else ""
     down = f" | no answer: {', '.join(sample.down)}" if sample.down else ""
     return (f"{shown.seconds:4.0f} s | {shown.events_per_s:.0f} events/s {shown.ticks_per_s:.0f} ticks/s lag {sample.lag} | {rungs} | "
+            f"{sessions(sample.sessions)}, {shown.frames_per_s:.0f} frames/s | "
             f"to Postgres p50 {latency(sample, 0.5)} p99 {latency(sample, 0.99)}{last}{down}")
+
+
+def sessions(found: Sessions) -> str:
+    """Exchange accounts that are read, in words."""
+    return f"{found.live} of {found.accounts} accounts live, {found.reconnects} reconnects, {found.frames:,} frames"
 
 
 def latency(sample: Sample, part: float) -> str:
@@ -72,7 +79,9 @@ def _figures(shown: Shown) -> Table:
     sample = shown.sample
     for name, text in (("events/s", f"{shown.events_per_s:,.0f}"), ("ticks/s", f"{shown.ticks_per_s:,.0f}"), ("lag", f"{sample.lag:,}"),
                        ("events", f"{sample.events:,}"), ("verdicts", f"{sample.verdicts:,}"),
-                       ("event to Postgres p50", latency(sample, 0.5)), ("p99", latency(sample, 0.99))):
+                       ("event to Postgres p50", latency(sample, 0.5)), ("p99", latency(sample, 0.99)),
+                       ("exchange accounts live", f"{sample.sessions.live} of {sample.sessions.accounts}"),
+                       ("reconnects", f"{sample.sessions.reconnects}"), ("frames/s", f"{shown.frames_per_s:,.1f}")):
         table.add_row(name, text)
     return table
 

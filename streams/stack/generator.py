@@ -1,20 +1,27 @@
-"""The generator: a seeded market and its users, written to the fact topics at a steady rate until it is told to stop."""
+"""The generator: a seeded market and its house users, written to the fact topics at a steady rate until it is told to stop.
+
+Exchange accounts are the simulated venues': it lets them trade and tells their marks; their facts come through the ingestion.
+"""
 
 import asyncio
 import logging
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaProducer
 
+from schemas.engine_pb2 import RiskRule
 from streams import topics
 from streams.config import Config
 from streams.prices import now_ms
 from streams.rules.apply import begin
-from streams.stack.generator_facts import FIRST_USER, Facts
+from streams.stack import generator_venues
+from streams.stack.generator_facts import FIRST_USER, Facts, HouseFacts
 from streams.stack.generator_house import Record
-from streams.stack.market import INSTRUMENTS, rules
+from streams.stack.generator_venues import SimulatedVenues
+from streams.stack.market import HOUSE_INSTRUMENTS, rules
 from streams.stack.oracle_topics import read_topics
 
 log = logging.getLogger(__name__)
@@ -40,24 +47,45 @@ async def generate(config: Config, stop: asyncio.Event | None = None) -> None:
     stop = stop or _stop_on_signals()
     start_ms = now_ms()
     first = await first_free_user(config)
-    facts = Facts(config.seed, config.generator_users, first=first, source=f"{_SOURCE}{start_ms}", start_ms=start_ms)
+    facts = HouseFacts(config.seed, config.generator_users, first=first, source=f"{_SOURCE}{start_ms}", start_ms=start_ms)
     producer = AIOKafkaProducer(bootstrap_servers=config.kafka_bootstrap, acks="all", enable_idempotence=True, linger_ms=2,
                                 max_batch_size=131_072)
     await producer.start()
     try:
-        await asyncio.to_thread(begin, config, rules(), "generator")
-        await send(producer, _ticks(facts, len(INSTRUMENTS)))
+        await asyncio.to_thread(begin, config, all_rules(), "generator")
+        await send(producer, _ticks(facts, len(HOUSE_INSTRUMENTS)))
         opening = facts.opening(now_ms() - _AWAY_MS)
         await send(producer, [record for record in opening if record[0] != topics.ORDER_UPDATES])
         await _pause(stop, _FUNDED_S)
         await send(producer, [record for record in opening if record[0] == topics.ORDER_UPDATES])
         log.info("users live:%d to live:%d, seed %d", first, first + config.generator_users - 1, config.seed)
-        await _flow(producer, facts, config, stop)
+        async with _venues(config) as venues:
+            await _flow(producer, (facts, venues), config, stop)
     finally:
         await producer.stop()
 
 
-async def _flow(producer: AIOKafkaProducer, facts: Facts, config: Config, stop: asyncio.Event) -> None:
+def all_rules() -> list[RiskRule]:
+    """Of the market, and of what the simulated venues list; where both have one, the venue's own."""
+    return list({rule.rule_id: rule for rule in (*rules(), *generator_venues.rules())}.values())
+
+
+@asynccontextmanager
+async def _venues(config: Config) -> AsyncIterator[SimulatedVenues | None]:
+    """The simulated venues, trading until the end; None where there are none."""
+    if not config.simulator_url:
+        yield None
+        return
+    venues = SimulatedVenues(config.simulator_url)
+    try:
+        await venues.pace(config.simulator_events_per_s)
+        yield venues
+    finally:
+        await venues.close()
+
+
+async def _flow(producer: AIOKafkaProducer, sources: tuple[Facts, SimulatedVenues | None], config: Config, stop: asyncio.Event) -> None:
+    facts, venues = sources
     began = time.monotonic()
     events = ticks = 0
     while not stop.is_set():
@@ -69,6 +97,8 @@ async def _flow(producer: AIOKafkaProducer, facts: Facts, config: Config, stop: 
             found = facts.next_batch(now_ms() - _AWAY_MS)
             events += len(found)
             records += found
+        if venues:
+            records += await venues.ticks(spent, now_ms())
         await send(producer, records)
         await _pause(stop, _STEP_S)
 

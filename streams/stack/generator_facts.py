@@ -5,12 +5,13 @@ from collections import deque
 
 from streams.stack.generator_exchange import ExchangeAccount
 from streams.stack.generator_house import HouseBook, Record
-from streams.stack.market import Market
+from streams.stack.market import HOUSE_INSTRUMENTS, INSTRUMENTS, Market
 
 FIRST_USER = 1_001
 _DUPLICATES = 0.02
 _REMEMBERED = 200
 _START_MS = 1_760_000_000_000
+_EXCHANGE_SHARE = 0.4
 
 
 class Facts:
@@ -20,12 +21,15 @@ class Facts:
     users must be new where the topics already hold facts of an earlier run, for numbers begin at 1.
     """
 
+    instruments, trades_at_venues = INSTRUMENTS, True
+
     def __init__(self, seed: int, users: int, *, first: int = FIRST_USER, source: str = "generator", start_ms: int = _START_MS) -> None:
         self._random = random.Random(f"facts {seed}")
-        self.market = Market(seed, start_ms)
+        self.market = Market(seed, start_ms, self.instruments)
         names = [f"live:{number}" for number in range(first, first + users)]
         self.books = [HouseBook(name, source, reckless=at % 20 == 0, seed=seed) for at, name in enumerate(names)]
-        self.exchanges = [ExchangeAccount(name, reckless=at % 10 == 0, seed=seed) for at, name in enumerate(names[::4])]
+        owners = names[::4] if self.trades_at_venues else []
+        self.exchanges = [ExchangeAccount(name, reckless=at % 10 == 0, seed=seed) for at, name in enumerate(owners)]
         self._recent: deque[Record] = deque(maxlen=_REMEMBERED)
 
     def opening(self, now_ms: int) -> list[Record]:
@@ -36,8 +40,8 @@ class Facts:
 
     def next_batch(self, now_ms: int) -> list[Record]:
         """What happens next: 1 to some 20 records `(topic, key, message)`; about 2% are an earlier record again."""
-        choice = self._random.random()
-        found = self._house(choice, now_ms) if choice < 0.6 or not self.exchanges else self._exchange((choice - 0.6) / 0.4, now_ms)
+        choice = self._random.random() if self.exchanges else self._random.random() * (1 - _EXCHANGE_SHARE)
+        found = self._house(choice, now_ms) if choice < 0.6 else self._exchange((choice - 0.6) / _EXCHANGE_SHARE, now_ms)
         self._recent.extend(found)
         return found + [self._random.choice(self._recent) for _ in range(len(found)) if self._random.random() < _DUPLICATES]
 
@@ -58,6 +62,12 @@ class Facts:
         if choice < 0.93:
             return account.margin_call(now_ms)
         return account.reconnect(now_ms) if choice < 0.96 else account.snapshot(now_ms)
+
+
+class HouseFacts(Facts):
+    """House books alone: a running stack has its exchange accounts at the simulated venues."""
+
+    instruments, trades_at_venues = HOUSE_INSTRUMENTS, False
 
 
 def facts(seed: int, users: int, count: int) -> list[Record]:

@@ -69,6 +69,7 @@ INSTRUMENTS: tuple[Instrument, ...] = (
     _house("WTIUSD", "71.00", "0.01", "10", "CFD_LEVERAGE"),
 )
 BY_KEY = {instrument.key: instrument for instrument in INSTRUMENTS}
+HOUSE_INSTRUMENTS = tuple(instrument for instrument in INSTRUMENTS if instrument.venue == HOUSE)
 
 # (notional floor, maintenance rate, largest leverage) of Binance's public tables, shortened; the amounts follow from them.
 _MAJOR = (("0", "0.004", "125"), ("50000", "0.005", "100"), ("600000", "0.0065", "75"), ("3000000", "0.01", "50"),
@@ -116,16 +117,17 @@ def rules() -> list[engine.RiskRule]:
 class Market:
     """Prices by instrument key; pure: randomness comes from the seed, time from the caller."""
 
-    def __init__(self, seed: int, start_ms: int) -> None:
+    def __init__(self, seed: int, start_ms: int, instruments: tuple[Instrument, ...] = INSTRUMENTS) -> None:
+        self._instruments = instruments
         self._random = random.Random(f"market {seed}")
         self._start_ms = start_ms
         self._ppm = dict.fromkeys(BY_KEY, 0)
         self._turn = 0
-        self.prices: dict[str, Decimal] = {instrument.key: instrument.price for instrument in INSTRUMENTS}
+        self.prices: dict[str, Decimal] = {instrument.key: instrument.price for instrument in instruments}
 
     def tick(self, now_ms: int) -> engine.PriceTick:
         """The next price of the next instrument."""
-        instrument = INSTRUMENTS[self._turn % len(INSTRUMENTS)]
+        instrument = self._instruments[self._turn % len(self._instruments)]
         self._turn += 1
         ppm = self._ppm[instrument.key]
         self._ppm[instrument.key] = ppm = ppm + self._random.randint(-_WANDER_PPM, _WANDER_PPM) - ppm // _HOME

@@ -56,9 +56,12 @@ class _Venue:
         self.mentioned: dict[tuple[str, str], set[str]] = {}  # by (topic, snapshot)
         self.ended: set[tuple[str, str]] = set()
 
-    def tell(self, topic: str, what: str, meta: data.EventMeta, numbers: tuple[Decimal, Decimal]) -> None:
+    def mention(self, topic: str, what: str, meta: data.EventMeta) -> None:
         if meta.snapshot_id:
             self.mentioned.setdefault((topic, meta.snapshot_id), set()).add(what)
+
+    def tell(self, topic: str, what: str, meta: data.EventMeta, numbers: tuple[Decimal, Decimal]) -> None:
+        self.mention(topic, what, meta)
         told = _Told(_version(meta), meta.transaction_time_ms or meta.event_time_ms, bool(meta.snapshot_id), *numbers,
                      there=topic != topics.POSITION_UPDATES or numbers[0] != 0)
         before = self.told.get((topic, what))
@@ -94,6 +97,7 @@ class Oracle:
     def __init__(self) -> None:
         self._books: dict[str, Book] = {}
         self._venues: dict[tuple[str, str], _Venue] = {}
+        self._removed: set[tuple[str, str]] = set()
         self.users: set[str] = set()
 
     def take(self, record: Seen) -> None:
@@ -107,8 +111,7 @@ class Oracle:
         if isinstance(message, engine.WalletDelta):
             self._book(record.user).delta(message)
         elif isinstance(message, engine.AccountUpdate):
-            if message.HasField("sequence"):
-                self._book(record.user).numbered(message.source, message.sequence)
+            self._account(record.user, message)
         elif isinstance(message, data.UserDataOrderUpdateEvent):
             self._order(record, message)
         elif isinstance(message, engine.Liquidation):
@@ -124,6 +127,8 @@ class Oracle:
         for user, book in self._books.items():
             found.setdefault(user, {})[HOUSE] = Expected(*book.state())
         for (user, account), venue in self._venues.items():
+            if (user, account) in self._removed:
+                continue
             balances = {what: told.amount for (topic, what), told in venue.told.items() if topic == topics.BALANCE_UPDATES}
             positions = {what: (told.amount, told.entry) for (topic, what), told in venue.told.items()
                          if topic == topics.POSITION_UPDATES and told.amount}
@@ -133,6 +138,13 @@ class Oracle:
     def doubts(self) -> list[str]:
         """Completed steps whose realised PnL is not what the book says, one line each."""
         return [line for book in self._books.values() for line in book.doubts()]
+
+    def _account(self, user: str, update: engine.AccountUpdate) -> None:
+        if update.HasField("sequence"):
+            self._book(user).numbered(update.source, update.sequence)
+        if update.exchange_account_removed:
+            self._removed.add((user, update.exchange_account_removed))
+        self._removed.discard((user, update.exchange_account.account_id))
 
     def _book(self, user: str) -> Book:
         return self._books.setdefault(user, Book(user))
@@ -165,7 +177,10 @@ class Oracle:
         if meta.HasField("snapshot_end"):
             venue.end(record.topic, meta)
         elif isinstance(event, data.UserDataBalanceUpdateEvent):
-            venue.tell(record.topic, event.asset, meta, (Decimal(event.wallet_balance), Decimal(0)))
+            if event.asset and event.wallet_balance:
+                venue.tell(record.topic, event.asset, meta, (Decimal(event.wallet_balance), Decimal(0)))
+            else:  # totals of the whole account, or what an order holds: no balance, and a row of its snapshot
+                venue.mention(record.topic, event.asset, meta)
         else:
             side = {data.LONG: "LONG", data.SHORT: "SHORT"}.get(event.position_side, "BOTH")
             what = f"{venue_name(meta.exchange)}:{event.symbol}/{side}"

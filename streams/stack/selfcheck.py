@@ -1,26 +1,28 @@
-"""The self-check: rows = oracle = Redis = Postgres, and every verdict once and re-derived from its stamp."""
+"""The self-check: rows = oracle = Redis = Postgres, every verdict once and re-derived from its stamp; simulated accounts as their venue."""
 
 import asyncio
 import math
 import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from decimal import Decimal
 from typing import NamedTuple
 
 import psycopg
 import redis
 
-from schemas.engine_pb2 import AccountState, DeadLetter, Liquidation, MarginCall, OrdersState, UserState
-from schemas.money import say_short
+from schemas.engine_pb2 import DeadLetter, Liquidation, MarginCall, OrdersState, UserState
 from streams import topics
 from streams.bridges import compare
 from streams.config import Config
-from streams.stack.oracle import Expected, Seen, fold
+from streams.stack import oracle_venues, venues
+from streams.stack.oracle import Seen, fold
+from streams.stack.oracle_accounts import account_differences, state_of
 from streams.stack.oracle_lag import quiet
 from streams.stack.oracle_rows import Row, read_rows, rests_on
 from streams.stack.oracle_topics import read_topics
 from streams.stack.oracle_verdicts import rederived
+from streams.stack.process import StackError
+from streams.stack.supervisor import load_state
 
 FACTS = topics.ACCOUNT_SOURCES
 _TOLD = (topics.LIQUIDATIONS, topics.MARGIN_CALLS, topics.ACCOUNT_STATES, topics.ORDER_STATES)
@@ -56,7 +58,7 @@ def self_check(config: Config, user: str | None = None) -> list[str]:
 async def _check_quiet(config: Config, user: str | None) -> list[str]:
     moving = await quiet(config, _WAIT_S)
     # Quiet does not last: a mark that goes stale while we read moves its holders to `unknown`.
-    found = await settle(lambda until_ms: _look(config, user, until_ms))
+    found = await settle(lambda until_ms: _look(config, user, until_ms, still=True))
     return [moving] * bool(moving) + found.differs
 
 
@@ -81,8 +83,11 @@ def _subject(line: str) -> str:
     return line.partition(": expected")[0]
 
 
-async def _look(config: Config, user: str | None, until_ms: float) -> list[str]:
-    """Read in this order: whatever a mirror or row holds, and whatever a verdict rests on, is then in what is read after it."""
+async def _look(config: Config, user: str | None, until_ms: float, *, still: bool = False) -> list[str]:
+    """Where all is `still`, simulated accounts must be as their venue says.
+
+    Read in this order: whatever a mirror or row holds, and whatever a verdict rests on, is then in what is read after it.
+    """
     mirrors = _mirrors(config)
     rows = await read_rows(config)
     told = await read_topics(config, _TOLD)
@@ -90,7 +95,22 @@ async def _look(config: Config, user: str | None, until_ms: float) -> list[str]:
     letters = await read_topics(config, (topics.DEAD_LETTERS,))
     shown = {name: compare.canonical_state(row.state) for name, row in rows.items()}
     held = Held({"row": shown, **mirrors}, rows, until_ms)
-    return [*_compare(config, {**told, **facts, **letters}, held, user), *_ledger(config, user)]
+    simulated = _venues(config, {**told, **facts}, rows) if still and user is None else []
+    return [*_compare(config, {**told, **facts, **letters}, held, user), *_ledger(config, user), *simulated]
+
+
+def _venues(config: Config, read: Mapping[str, list[Seen]], rows: Mapping[str, Row]) -> list[str]:
+    """Every account of the simulator: the fold of its facts and the engine's row against its ledger."""
+    url = load_state(config).addresses.get(venues.CONTROL, "")
+    if not url:
+        return []
+    try:
+        accounts = [(one, venues.ask(url, f"truth/{one.name}")) for one in venues.simulated_accounts(config)]
+    except (StackError, psycopg.Error) as error:
+        return [f"simulator: expected its ledger, was {error}"]
+    told = fold(record for name in FACTS for record in read[name]).expected()
+    held = {user: {name: state_of(account) for name, account in row.state.accounts.items()} for user, row in rows.items()}
+    return oracle_venues.compared(accounts, read, told, held) + ([] if accounts else ["simulator: expected accounts, was without any"])
 
 
 def _ledger(config: Config, user: str | None) -> list[str]:
@@ -143,32 +163,6 @@ def _against_oracle(read: Mapping[str, list[Seen]], held: Held) -> list[str]:
         lines += [f"row of {user}/{name} {line}" for name in sorted(accounts.keys() | found.keys())
                   for line in account_differences(accounts.get(name), found.get(name))]
     return lines + oracle.doubts()
-
-
-def state_of(account: AccountState) -> Expected:
-    """Balances and open positions as the row has them."""
-    return Expected({asset: Decimal(balance.wallet_balance or "0") for asset, balance in account.balances.items()},
-                    {f"{held.instrument}/{held.side}": (Decimal(held.quantity), Decimal(held.entry_price or "0"))
-                     for held in account.positions.values() if Decimal(held.quantity or "0")})
-
-
-def account_differences(expected: Expected | None, found: Expected | None) -> list[str]:
-    """One line a balance or position that is not exactly as expected; an empty account and none are the same."""
-    ours, theirs = expected or Expected({}, {}), found or Expected({}, {})
-    zero = Decimal(0)
-    lines = [f"balance {asset}: expected {ours.balances.get(asset, zero)}, was {theirs.balances.get(asset, zero)}"
-             for asset in sorted(ours.balances.keys() | theirs.balances.keys())
-             if ours.balances.get(asset, zero) != theirs.balances.get(asset, zero)]
-    return lines + [
-        f"position {what}: expected {_held(ours, what)}, was {_held(theirs, what)}"
-        for what in sorted(ours.positions.keys() | theirs.positions.keys())
-        if ours.positions.get(what) != theirs.positions.get(what)
-    ]
-
-
-def _held(account: Expected, what: str) -> str:
-    quantity, entry = account.positions.get(what, (Decimal(0), Decimal(0)))
-    return f"{say_short(quantity)} @ {say_short(entry)}" if quantity else "none"
 
 
 def repeated(verdicts: Iterable[Seen]) -> list[str]:

@@ -23,6 +23,7 @@ from streams.stack.redis import redis_cli, start_redis
 Say = Callable[[str], None]
 READY_S = 120.0
 ADDRESSES = ("kafka_bootstrap", "redis_url", "postgres_dsn")  # set in the environment: somebody else's server, not started here
+VENUE_HOSTS = "venue_hosts"  # likewise
 KEEPER = "keeper"
 PORTS_TRIED_MAX = 5
 
@@ -115,7 +116,7 @@ def up(config: Config, generator: bool = True, bare: bool = False, say: Say = pr
             raise StackError(f"expected a stopped stack, was running: {', '.join(living)}; use 'marginstream down' first")
         theirs = _theirs(config, state)
         state.running, state.addresses, state.parts = [], {}, []
-        state.own = [name for name in ADDRESSES if name not in theirs]
+        state.own = [name for name in (*ADDRESSES, VENUE_HOSTS) if name not in theirs]
         try:
             config = _start_servers(config, state, say)
             _prepare(config, say)
@@ -130,7 +131,7 @@ def up(config: Config, generator: bool = True, bare: bool = False, say: Say = pr
 
 def _theirs(config: Config, state: State) -> set[str]:
     """The addresses that are somebody else's: who sourced `env` names ours, and they are started again."""
-    return {name for name in ADDRESSES if name in given()
+    return {name for name in (*ADDRESSES, VENUE_HOSTS) if name in given()
             and not (name in state.own and state.addresses.get(PREFIX + name.upper()) == getattr(config, name))}
 
 
@@ -167,8 +168,7 @@ def _prepare(config: Config, say: Say) -> None:
 
 
 def _start_processes(config: Config, state: State, generator: bool, say: Say) -> None:
-    from streams.stack.admin import start_admin
-    from streams.stack.user_service import start_user_service
+    from streams.stack import admin, user_service, venues
 
     state.addresses |= {PREFIX + "DATA_DIR": str(folder(config))}
     # Stacks that start at once on a machine choose their workers' ports one after the other: a chosen port is free until it is bound.
@@ -179,14 +179,14 @@ def _start_processes(config: Config, state: State, generator: bool, say: Say) ->
             _save(config, state)
         for part in state.parts:
             _wait_ready(config, state, part)
-        urls = ",".join(f"http://127.0.0.1:{part.port}" for part in state.parts if part.port)
-        state.addresses |= {PREFIX + "WORKER_URLS": urls}
-        state.addresses |= {PREFIX + "API_URL": start_admin(config, state)}
-        state.addresses |= {PREFIX + "GRPC_ADDRESS": start_user_service(config, state)}
+        state.addresses[PREFIX + "WORKER_URLS"] = urls = ",".join(f"http://127.0.0.1:{part.port}" for part in state.parts if part.port)
+        state.addresses[PREFIX + "API_URL"] = admin.start_admin(config, state)
+        state.addresses[PREFIX + "GRPC_ADDRESS"] = user_service.start_user_service(config, state)
+        state.addresses[PREFIX + "INGEST_URL"] = venues.start_venues(config, state, simulated=generator and VENUE_HOSTS in state.own)
     launch(config, state, Part(KEEPER, [sys.executable, "-m", "streams.stack.keeper"]))
     if generator:
         launch(config, state, Part("generator", streams_words("generator")))
-    for name, address in (("workers", urls), ("admin", "API_URL"), ("grpc", "GRPC_ADDRESS")):
+    for name, address in (("workers", urls), ("admin", "API_URL"), ("grpc", "GRPC_ADDRESS"), ("ingest", "INGEST_URL")):
         say(f"{name:<16} {state.addresses.get(PREFIX + address, address)}")
 
 

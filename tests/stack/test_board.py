@@ -1,5 +1,6 @@
 """The board: figures out of metric pages, a drawing and a line out of figures."""
 
+import json
 from io import StringIO
 
 import pytest
@@ -8,7 +9,7 @@ from rich.console import Console
 from schemas import engine_pb2 as engine
 from streams import topics
 from streams.config import Config
-from streams.stack.board_sources import Sample, describe, quantile_s, read_metrics
+from streams.stack.board_sources import Sample, describe, quantile_s, read_metrics, read_sessions
 from streams.stack.board_view import Shown, latency, line, render, where
 
 WORKER = """# TYPE marginstream_lag gauge
@@ -53,6 +54,16 @@ def test_drawing_and_line_show_what_matters() -> None:
     for text in ("300", "200", "margin_call", "live:1/house: normal -> warning", "live:2/house: closed 3", "curl http://x"):
         assert text in drawn
     assert "300 events/s 200 ticks/s lag 24" in line(shown) and "margin_call=4" in line(shown)
+
+
+def test_sessions_are_shown() -> None:
+    page = json.dumps({"activeConnections": 11, "totalReconnects": 3, "messagesReceived": 1_234, "accounts": [{}] * 12})
+    shown = Shown(_sample()._replace(sessions=read_sessions(page)), 300, 200, 5, frames_per_s=7)
+    assert "11 of 12 accounts live, 3 reconnects, 1,234 frames, 7 frames/s" in line(shown)
+    console = Console(file=StringIO(), width=160, force_terminal=False)
+    console.print(render(shown))
+    drawn = console.file.getvalue()  # type: ignore[attr-defined]
+    assert [text for text in ("exchange accounts live", "11 of 12", "reconnects", "frames/s") if text not in drawn] == []
 
 
 def test_what_does_not_answer_is_named() -> None:

@@ -8,8 +8,9 @@ from schemas import engine_pb2 as engine
 from schemas import user_data_pb2 as data
 from streams import topics
 from streams.stack.oracle import Expected, Oracle, Seen
+from streams.stack.oracle_accounts import account_differences
 from streams.stack.oracle_verdicts import checks_of
-from streams.stack.selfcheck import account_differences, repeated
+from streams.stack.selfcheck import repeated
 from tables import accounts
 from tables.policy import Policy
 from tables.rows import Account, Fact, User

@@ -1,5 +1,6 @@
 """The README's script moves a balance that inspection, Redis and Postgres then show."""
 
+import asyncio
 import json
 import os
 import re
@@ -15,7 +16,10 @@ import psycopg
 import pytest
 import redis
 
+from streams.config import Config
+from streams.stack.oracle_topics import end_offsets
 from streams.stack.process import wait_until
+from streams.topics import ACCOUNT_SOURCES, PRICE_TICKS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -33,6 +37,16 @@ def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
     assert done.returncode == 0, done.stderr
     yield dict(line.split("=", 1) for line in (folder / "env").read_text().splitlines())
     subprocess.run([*command, "down", "--forget"], env=env, capture_output=True, check=True)
+
+
+def test_the_ingestion_waits_and_nothing_has_moved(addresses: dict[str, str]) -> None:
+    """Venues are real ones here: none is simulated, and nobody's account is read."""
+    with urllib.request.urlopen(f"{addresses['MARGINSTREAM_INGEST_URL']}/health", timeout=15) as answer:
+        said = json.load(answer)
+    assert (said["status"], said["accounts"], addresses["MARGINSTREAM_VENUE_HOSTS"], addresses["MARGINSTREAM_SIMULATOR_URL"]) == (
+        "ok", [], "", "")
+    ends = asyncio.run(end_offsets(Config(kafka_bootstrap=addresses["MARGINSTREAM_KAFKA_BOOTSTRAP"]), (*ACCOUNT_SOURCES, PRICE_TICKS)))
+    assert {partition.topic: end for partition, end in ends.items() if end} == {}
 
 
 def test_the_readmes_script_moves_a_balance_that_all_views_show(addresses: dict[str, str], tmp_path: Path) -> None:

@@ -73,7 +73,8 @@ async def test_it_starts_and_ends_in_order(tmp_path: Path, monkeypatch: pytest.M
 @pytest.fixture
 async def reader() -> Reader:
     venues = Venues(HOSTS)
-    return Reader(ACCOUNT, 1, cast("Home", SimpleNamespace(venues=venues, publisher=None, vault=None, database=None, broken=lambda _: None)))
+    home = SimpleNamespace(venues=venues, publisher=None, vault=None, database=None, broken=lambda _: None)
+    return Reader(ACCOUNT, 1, cast("Home", home))
 
 
 LEVELS = [(Report("live", "epoch 1"), "INFO"), (Report("rotated", "epoch 2"), "INFO"), (Report("closing", "soon"), "INFO"),

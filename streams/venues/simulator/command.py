@@ -30,6 +30,7 @@ async def _serve(options: argparse.Namespace, file: TextIO) -> None:
         made.truth_log.write_to(file)
     async with made as sim:
         traders = Traders(sim, options.accounts, options.events, options.seed)
+        made.actions["traders"] = traders.pace
         print(json.dumps({"urls": {name: urls._asdict() for name, urls in sim.urls.items() if name != "control"},
                           "control": sim.urls["control"].rest, "accounts": [credentials(one) for one in traders.accounts]}), flush=True)
         await traders.run()

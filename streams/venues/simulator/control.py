@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from schemas.money import say
 from streams.venues.simulator.books import Account, Refused
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ def credentials(account: Account) -> dict[str, object]:
 
 
 def control_app(sim: Simulator) -> web.Application:
-    """`POST /{action}` with a JSON object of the arguments of the method; `GET /truth/{account}`, `/log?after=N`, `/accounts`, `/time`."""
+    """`POST /{action}` with a JSON object of the method's arguments; `GET /truth/{account}`, `/log?after=N`, and one of a word alone:
+
+    `/accounts`, `/prices`, `/time`."""
     app = web.Application()
 
     async def act(request: web.Request) -> web.Response:
@@ -45,6 +48,10 @@ def control_app(sim: Simulator) -> web.Application:
     async def accounts(_: web.Request) -> web.Response:
         return web.json_response([credentials(one) for exchange in sim.exchanges.values() for one in exchange.accounts.values()])
 
+    async def prices(_: web.Request) -> web.Response:
+        return web.json_response({name: {symbol: say(mark) for symbol, mark in exchange.marks.items()}
+                                  for name, exchange in sim.exchanges.items()})
+
     async def now(_: web.Request) -> web.Response:
         return web.json_response({"now_ms": sim.clock.now_ms(), "faults": sim.faults.told(), "taken": sim.faults.taken})
 
@@ -52,6 +59,7 @@ def control_app(sim: Simulator) -> web.Application:
     app.router.add_get("/truth/{account}", truth)
     app.router.add_get("/log", log)
     app.router.add_get("/accounts", accounts)
+    app.router.add_get("/prices", prices)
     app.router.add_get("/time", now)
     return app
 
@@ -72,7 +80,8 @@ async def _do(sim: Simulator, action: str, said: Given) -> object:
         return {}
     simple: dict[str, Callable[..., object]] = {
         "price": sim.price, "transfer": sim.transfer, "fund": sim.fund, "advance": sim.advance, "fault": sim.fault,
-        "expire_key": sim.expire_key, "announce": sim.announce, "clear_faults": sim.faults.clear}
+        "expire_key": sim.expire_key, "announce": sim.announce, "clear_faults": sim.faults.clear,
+        **sim.actions}
     if action not in simple:
         raise ValueError(f"expected an action among accounts, trade, disconnect, switches, {', '.join(simple)}, was {action!r}")
     simple[action](**said)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -56,6 +56,7 @@ class Simulator:
         self.venues = {name: _KINDS[name](exchange, self.faults, self.switches) for name, exchange in self.exchanges.items()}
         self.urls: dict[str, Urls] = {}
         self.tls: ssl.SSLContext | None = None  # set before the start: the venues speak https and wss, as some clients insist
+        self.actions: dict[str, Callable[..., object]] = {}  # what the control address can do besides
         self._ports = dict(ports or {})
         self._runners: list[web.AppRunner] = []
         self._ticking: asyncio.Task[None] | None = None

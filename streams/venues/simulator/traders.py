@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Iterable
 from decimal import Decimal
 
 from schemas.money import ZERO
@@ -10,22 +11,32 @@ from streams.venues.simulator.server import Simulator
 
 _MARKETS = 3  # the first instruments of each venue
 _REST_MAX = 5  # open orders an account keeps
+_IDLE_S = 0.1
+_PACE_MAX = 10_000
 
 
 class Traders:
-    """`count` accounts a venue; `step` does one thing, `run` steps `per_second` times a second until cancelled."""
+    """`count` accounts a venue; `step` does one thing, `run` steps `per_second` times a second until cancelled, 0: rests."""
 
     def __init__(self, sim: Simulator, count: int, per_second: float, seed: int = 1) -> None:
         self.sim, self._per_second, self._random = sim, per_second, random.Random(seed)
         self.accounts: list[Account] = [sim.open_account(f"{venue}-{at:03d}", venue) for venue in sim.venues for at in range(count)]
         self.refused = 0
 
+    def pace(self, per_second: float, accounts: Iterable[str] | None = None) -> None:
+        """How often from now on, and by whom (names), where that is said. Raises `KeyError` for an account that is not there."""
+        if not 0 <= per_second <= _PACE_MAX:
+            raise ValueError(f"per_second: expected 0 to {_PACE_MAX}, was {per_second}")
+        if accounts is not None:
+            self.accounts = [self.sim.account(name) for name in accounts]
+        self._per_second = per_second
+
     async def run(self) -> None:
         """Until cancelled; without accounts it only waits."""
         while True:
-            if self.accounts:
+            if self.accounts and self._per_second:
                 self.step()
-            await asyncio.sleep(1 / self._per_second)
+            await asyncio.sleep(1 / self._per_second if self._per_second else _IDLE_S)
 
     def step(self) -> None:
         """A price moves and one account does something; what the venue refuses is counted."""
