@@ -14,6 +14,7 @@ from streams.venues.frames import Event, Receipt, Unreadable
 from streams.venues.links import Link
 from streams.venues.memory import Memory
 from streams.venues.reading import Reading
+from streams.venues.repeats import Repeats
 from streams.venues.venue import Key, Request, Venue
 from streams.venues.words import Call, Close, Command, Open, Publish, Report, Save, State
 
@@ -60,7 +61,7 @@ class Attempts:
     def __init__(self, owner: Receipt, venue: Venue, chance: random.Random, memory: Memory | None = None,
                  policy: Policy | None = None) -> None:
         self.owner, self.venue, self.chance = owner, venue, chance
-        self.memory, self.policy = memory or Memory(), policy or Policy()
+        self.memory, self.policy, self.repeats = memory or Memory(), policy or Policy(), Repeats()
         self.state = State.IDLE
         self.live: Link | None = None
         self.attempt: Attempt | None = None
@@ -102,6 +103,10 @@ class Attempts:
             self._said.append(Publish(events, received_ms or self.now_ms))
         if self.venue.complete is not None and ("complete", 0) not in self._timers and any(map(_is_lite, events)):
             self._timers["complete", 0] = self.now_ms + self.policy.rest_lag_ms
+
+    def _fresh(self, events: tuple[Event, ...]) -> tuple[Event, ...]:
+        """What a frame says that was not said last, where the venue says again what did not change."""
+        return self.repeats.fresh(events) if self.venue.repeats else events
 
     def _begin(self) -> None:
         """A new link, unless one is on its way: further causes coalesce."""
@@ -184,8 +189,10 @@ class Attempts:
         self.state = State.MERGE
         self.memory.orders.clear()  # what is open the snapshot says, and what ended without a trace is not asked for again
         self._publish(facts)  # REST may tell of frames the old link told: a version decides, and fills have their own names
+        self.repeats = Repeats()  # of what was told by links before, the snapshot may have said otherwise
+        self.repeats.note(facts)
         for received_ms, events in attempt.waiting:
-            self._publish(events, received_ms)
+            self._publish(self._fresh(events), received_ms)
         self.read_ms = reading.as_of_ms
         self.memory.prove(max(self.read_ms, link.frame_ms))
         self.live, self.attempt = link, None

@@ -68,5 +68,5 @@ def venue(hosts: Hosts = MAINNET) -> Venue:
         lambda body: int(inner(body, "result", "timeNano")) // 1_000_000, _key, _sign, judging("retCode", "0", _REASONS), _snapshot(), _gap,
         Request("execution:linear", "/v5/execution/list", (("category", "linear"), ("limit", "1"))),
         lambda body: max((int(row["execTime"]) for row in listed(body, *_LIST)), default=0), _next_page, merging(*_LIST),
-        login=_login, ping=lambda _: '{"op": "ping"}', ping_every_ms=20_000, quiet_ms_max=60_000, weight_per_min=3_600,
+        login=_login, repeats=True, ping=lambda _: '{"op": "ping"}', ping_every_ms=20_000, quiet_ms_max=60_000, weight_per_min=3_600,
         connects_per_min=60)

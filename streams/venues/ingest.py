@@ -18,6 +18,8 @@ from streams.venues.accounts import Account, Progress
 from streams.venues.database import Connection, Database
 from streams.venues.health import Page, open_page
 from streams.venues.leases import Leases, Name, owner
+from streams.venues.market.service import MarketData, holdings
+from streams.venues.monitor.service import Monitor
 from streams.venues.places import read_hosts
 from streams.venues.publisher import Publisher
 from streams.venues.reader import Reader, Venues
@@ -38,6 +40,8 @@ class Ingest:
         self.publisher = Publisher(config.kafka_bootstrap, config.ingest_buffer_max, self._lost, self._roomy)
         self.venues = Venues(read_hosts(config.venue_hosts))
         self.readers: dict[Name, Reader] = {}
+        self.market = MarketData(config, lambda: holdings(self.readers))
+        self.monitor = Monitor(self)
         self.loaded = False
         self.past: Counter[str] = Counter()  # counts of accounts that are read no more
         self._wake, self._chance = asyncio.Event(), random.Random()
@@ -52,7 +56,8 @@ class Ingest:
         page = None
         try:
             await self.publisher.open()
-            self._tasks = [asyncio.create_task(work) for work in (self._listen(), self._manage(), self._save(), self._look())]
+            self._tasks = [asyncio.create_task(work) for work in (
+                self._listen(), self._manage(), self._save(), self._look(), self.market.run(), self.monitor.run())]
             page = await open_page(Page(self.config, self.worker, self.readers, self.publisher, lambda: self.loaded, self.past))
             await stop.wait()
         finally:

@@ -2,10 +2,11 @@
 
 from streams.venues.attempts import Attempts
 from streams.venues.decode import snapshot
-from streams.venues.frames import Asked
+from streams.venues.frames import Asked, Unreadable
+from streams.venues.links import Link
 from streams.venues.secret import Secret
-from streams.venues.venue import Reason, Request
-from streams.venues.words import Report, Save
+from streams.venues.venue import Key, Reason, Request
+from streams.venues.words import Polled, Report, Save, State
 
 
 class Keeping(Attempts):
@@ -75,6 +76,21 @@ class Keeping(Attempts):
             self._doubted_ms = self.now_ms
             self._said.append(Report("doubted", text))
             self._begin()
+
+    def _polled(self, happened: Polled) -> None:
+        """Told as a link of its own, newer than any before and older than the next: only where none is or comes, or was meanwhile."""
+        coming = self.attempt is not None and self.attempt.link is not None
+        if self.live or coming or self.links != happened.links or self.state in (State.HELD, State.AUTH_FAILED, State.STOPPED):
+            return
+        self._epoch += 1
+        receipt = Link(self._epoch, Key(()), ()).snapshot_receipt(self.owner, self.now_ms * 1_000_000)
+        asked = Asked(happened.as_of_ms, f"{receipt.connection_id}-{happened.as_of_ms}", self.memory.held)
+        try:
+            self._publish(snapshot(self.venue.name, dict(happened.parts), receipt, asked))
+        except Unreadable as error:
+            self._said.append(Report("unreadable", f"poll: {error}", alert=True))
+        else:
+            self._said.append(Report("polled", f"epoch {self._epoch}: the stream is down"))
 
     def _steady(self) -> None:
         self._failures = 0

@@ -79,5 +79,5 @@ def venue(hosts: Hosts = MAINNET) -> Venue:
          Request("stopOrders", "/api/v1/stopOrders", page, weight=6)),
         _gap, Request("fills", "/api/v1/fills", (("currentPage", "1"), ("pageSize", "1")), weight=5), _newest_ms, _next_page,
         merging(*_ITEMS), create=Request("bullet-private", "/api/v1/bullet-private", method="POST", weight=10),
-        complete=_fills, ping=lambda now_ms: json.dumps({"id": str(now_ms), "type": "ping"}), ping_every_ms=18_000, quiet_ms_max=75_000,
-        weight_per_min=4_000, connects_per_min=30)
+        complete=_fills, repeats=True, ping=lambda now_ms: json.dumps({"id": str(now_ms), "type": "ping"}), ping_every_ms=18_000,
+        quiet_ms_max=75_000, weight_per_min=4_000, connects_per_min=30)

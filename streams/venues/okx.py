@@ -92,4 +92,5 @@ def venue(hosts: Hosts = MAINNET) -> Venue:
          Request("orders-pending", "/api/v5/trade/orders-pending", (("limit", str(_PAGE)),)), *algos,
          Request("config", "/api/v5/account/config")),
         _gap, balance, _newest_ms, _next_page, merging("data"),
-        login=_login, ping=lambda _: "ping", ping_every_ms=20_000, quiet_ms_max=45_000, weight_per_min=600, connects_per_min=120)
+        login=_login, repeats=True, ping=lambda _: "ping", ping_every_ms=20_000, quiet_ms_max=45_000, weight_per_min=600,
+        connects_per_min=120)

@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 Name = tuple[str, str]  # user, account
 CRITICAL = [("priority", b"CRITICAL")]
 _LINGER_MS = 5
+_WITHOUT_META = (names.DEAD_LETTERS, names.ANOMALIES)
 _AGAIN_S = 1.0
 
 
@@ -74,7 +75,7 @@ class Lane:
                 self._filled.clear()
                 await self._filled.wait()
             event, key, sent = self.queue[0]
-            if event.topic != names.DEAD_LETTERS:
+            if event.topic not in _WITHOUT_META:
                 event.message.meta.publish_time_ns = time.time_ns()  # type: ignore[attr-defined]
             headers = CRITICAL if event.topic == names.VENUE_MARGIN_CALLS else None
             try:

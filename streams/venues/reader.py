@@ -18,6 +18,7 @@ from streams.venues.clock import Clock
 from streams.venues.database import Database
 from streams.venues.frames import Event, Receipt
 from streams.venues.memory import Memory
+from streams.venues.monitor.told import Told
 from streams.venues.places import venue_of
 from streams.venues.publisher import Publisher
 from streams.venues.rest import Egress, Rest
@@ -70,6 +71,7 @@ class Reader:
         self.account, self.epoch, self._home = account, epoch, home
         self.rest = home.venues.rest(account.venue, account.environment)
         self.counts: Counter[str] = Counter()
+        self.told = Told()  # what the monitor compares
         self.detail = ""
         self._memory = Memory(int(account.complete_until.timestamp() * 1_000), account.exposed)
         self.shell = self._shell()
@@ -137,6 +139,7 @@ class Reader:
             self._home.broken(self.account.name)
 
     def _told(self, events: tuple[Event, ...]) -> None:
+        self.told.note(events, self.rest.clock.venue_ms())
         self.counts["frames"] += 1
         for event in events:
             self.counts[event.topic] += 1

@@ -28,6 +28,7 @@ from streams.venues.words import (
     Happened,
     Opened,
     Overflowed,
+    Polled,
     Received,
     Report,
     Send,
@@ -58,6 +59,7 @@ class Session(Keeping):
             Opened: self._opened, Received: self._received, Closed: self._closed, Answered: self._answered, Failed: self._failed,
             Acknowledged: self._acknowledged, Overflowed: lambda _: self._overflowed(), Drained: lambda _: self._resume(State.HELD),
             Changed: lambda _: self._changed(), Doubted: lambda happened: self._doubt(happened.text),
+            Polled: self._polled,
         }
 
     def due(self) -> int | None:
@@ -110,7 +112,7 @@ class Session(Keeping):
             return
         link.frame_ms = self.now_ms
         if link is self.live:
-            self._publish(found.events)
+            self._publish(self._fresh(found.events))
             self.memory.prove(self.now_ms)
             return
         assert self.attempt is not None

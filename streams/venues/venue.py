@@ -136,6 +136,7 @@ class Venue(NamedTuple):
     login: Callable[[Credentials, int], str] | None = None
     ping: Callable[[int], str] | None = None
     ping_every_ms: int = 0
+    repeats: bool = False  # it tells positions and balances again that did not change: no facts
     quiet_ms_max: int = 0  # nothing at all, not even a pong, for so long: the socket is dead
     life_ms: tuple[int, int] = (20 * 3_600_000, 23 * 3_600_000 + 1_800_000)  # a new socket is opened between these
     used_header: str = ""  # what this address has used of the budget, as the venue counts

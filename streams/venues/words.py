@@ -88,8 +88,16 @@ class Doubted(NamedTuple):
     text: str
 
 
+class Polled(NamedTuple):
+    """What REST said, by part, of an account whose stream was down when it was asked, after so many links."""
+
+    parts: tuple[tuple[str, bytes], ...]
+    as_of_ms: int
+    links: int
+
+
 Happened = (Started | Stopped | Ticked | Opened | Received | Closed | Answered | Failed | Acknowledged | Overflowed | Drained | Changed
-            | Doubted)
+            | Doubted | Polled)
 
 
 class Call(NamedTuple):

@@ -1,12 +1,18 @@
 """Repeats are dropped by what they say, a frame at a time, and never when something else was told between."""
 
+import random
+
+from streams.venues import bybit
+from streams.venues.attempts import Policy
 from streams.venues.decode import snapshot
-from streams.venues.frames import Asked
+from streams.venues.frames import Asked, Receipt
 from streams.venues.repeats import Repeats
+from streams.venues.session import Session
+from streams.venues.words import Answered, Call, Open, Opened, Publish, Received, Started
 from tests.venues import corpus
 from tests.venues.answers import ANSWERS
 from tests.venues.corpus import Frame
-from tests.venues.payloads import RECEIPT, changed, events
+from tests.venues.payloads import RECEIPT, changed, events, raw
 
 POSITION = corpus.OKX[2]
 BOTH = corpus.OKX[3]
@@ -53,3 +59,38 @@ def test_a_snapshot_that_says_otherwise_lets_the_stream_say_it_again() -> None:
     flat = ANSWERS["okx_v5"]["positions"].replace(b'"pos":"-3"', b'"pos":"0"').replace(b'"net"', b'"short"')
     repeats.note(snapshot("okx_v5", {"positions": flat}, RECEIPT, Asked(1, "s")))
     assert _fresh(repeats, POSITION) == 1
+
+
+def _live_bybit() -> tuple[Session, int]:
+    """A session of Bybit that is live, and its socket."""
+    session = Session(Receipt("live:1", "a1"), bybit.venue(), random.Random(1), policy=Policy(rest_lag_ms=0))
+    said = session.step(Started(), corpus.TIME)
+    socket = next(one.socket for one in said if isinstance(one, Open))
+    said = session.step(Opened(socket), corpus.TIME)
+    for answer in ({"success": True, "op": "auth"}, {"success": True, "op": "subscribe"}):
+        said = session.step(Received(socket, raw(answer), 1), corpus.TIME)
+    while calls := [one for one in said if isinstance(one, Call)]:
+        said = []
+        for call in calls:
+            kind = call.request.part.partition(":")[0]
+            body = ANSWERS["bybit_v5"].get(kind, b'{"retCode":0,"result":{"category":"linear","list":[]}}')
+            said += session.step(Answered(call.call, body), corpus.TIME)
+    assert session.ready
+    return session, socket
+
+
+def test_a_session_tells_no_repeats_and_stays_alive_by_them() -> None:
+    session, socket = _live_bybit()
+    frame = corpus.BYBIT[3]
+
+    def told(frame: Frame, at_ms: int) -> int:
+        said = session.step(Received(socket, raw(frame), at_ms * 1_000_000), at_ms)
+        return sum(len(one.events) for one in said if isinstance(one, Publish))
+
+    first = told(frame, corpus.TIME + 1_000)
+    assert first > 0
+    assert told(changed(frame, "creationTime", corpus.TIME + 2_000), corpus.TIME + 2_000) == 0
+    assert session.live is not None
+    assert session.live.frame_ms == corpus.TIME + 2_000, "it tells: no silence"
+    assert told(changed(frame, "data.0.size", "0.6"), corpus.TIME + 3_000) == first
+    assert told(frame, corpus.TIME + 4_000) == first
