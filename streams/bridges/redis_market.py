@@ -1,4 +1,4 @@
-"""The house feed by Redis: `market_price_updates` names a symbol, its hash becomes a tick; or, the other way, ticks become hashes."""
+"""Prices of the house in: `market_price_updates` names a symbol, its hash becomes a tick."""
 
 import asyncio
 import logging
@@ -8,12 +8,11 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from schemas.engine_pb2 import PriceTick
-from schemas.keys import HOUSE
 from schemas.money import say
 from streams.bridges import redis_metrics as metrics
 from streams.bridges.redis_reading import BadMessage, Quote, read_quote, read_symbol
 from streams.cache import keys
-from streams.cache.store import Command, Store, scan
+from streams.cache.store import Store, scan
 
 log = logging.getLogger(__name__)
 SOURCE = "redis"
@@ -104,15 +103,3 @@ class Market:
                                                                         or now_ms - seen.sent_ms < _RENEW_MS):
             return "unchanged"
         return "sent"
-
-
-def hashes(ticks: list[PriceTick], now_ms: int) -> list[Command]:
-    """The other way: the newest tick of each house symbol as its hash, and its name on the channel. Ticks that came by Redis are left."""
-    newest = {tick.instrument: tick for tick in ticks if tick.source != SOURCE and tick.HasField("bid") and tick.HasField("ask")}
-    found: list[Command] = []
-    for instrument, tick in newest.items():
-        venue, _, symbol = instrument.partition(":")
-        if venue == HOUSE and symbol:
-            found.append(("HSET", keys.market(symbol), "bid", tick.bid, "ask", tick.ask, "ts", str(tick.time_ms or now_ms)))
-            found.append(("PUBLISH", keys.MARKET_PRICE_UPDATES, symbol))
-    return found

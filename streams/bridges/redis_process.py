@@ -8,6 +8,7 @@ from streams import topics
 from streams.bridges.consume import Mirror, Status, consume
 from streams.bridges.redis import NAME, Bridge
 from streams.bridges.redis_channels import listen
+from streams.bridges.redis_feed import Feed
 from streams.bridges.redis_follow import sweeping
 from streams.bridges.redis_metrics import BREAKER
 from streams.bridges.redis_portfolio import PortfolioBridge
@@ -22,11 +23,14 @@ async def serve(config: Config, status: Status, stop: asyncio.Event) -> None:
     """Runs until `stop`; the first loop that fails ends all."""
     store = Store(config.redis_url)
     bridge = Bridge(store, config)
+    beside = [Mirror(f"{NAME}-portfolios", (topics.PORTFOLIOS,), PortfolioBridge(store).write, AWAY)]
+    if config.market_feed == "out":
+        beside.append(Mirror(f"{NAME}-market", (topics.PRICE_TICKS,), Feed(store, config.generation).write, AWAY))
     try:
         async with asyncio.TaskGroup() as running:
             running.create_task(consume(config, Mirror(NAME, (topics.ACCOUNT_STATES,), bridge.write, AWAY), status, stop))
-            running.create_task(consume(config, Mirror(f"{NAME}-portfolios", (topics.PORTFOLIOS,), PortfolioBridge(store).write, AWAY),
-                                        Status(f"{NAME}-portfolios"), stop))
+            for mirror in beside:
+                running.create_task(consume(config, mirror, Status(mirror.name), stop))
             running.create_task(bridge.shared.run(stop))
             running.create_task(sweeping(store, stop))
             running.create_task(listen(config, store, stop))

@@ -143,6 +143,21 @@ end
 return 1
 """)
 
+# KEYS hash, its companion. ARGV source, version, bid, ask, time.
+MARKET = _script("""
+if not newer(KEYS[2], ARGV[1], ARGV[2]) then return 0 end
+redis.call('HSET', KEYS[1], 'bid', ARGV[3], 'ask', ARGV[4], 'ts', ARGV[5])
+return 1
+""")
+
+# KEYS companion, keys of its slot. ARGV source, version, further sources: all of it is forgotten, unless a newer version came meanwhile.
+FORGET = _script("""
+if age(redis.call('HGET', KEYS[1], ARGV[1]), ARGV[2]) < 0 then return 0 end
+redis.call('HDEL', KEYS[1], ARGV[1], unpack(ARGV, 3))
+for i = 2, #KEYS do redis.call('DEL', KEYS[i]) end
+return 1
+""")
+
 # KEYS lease. ARGV holder, milliseconds. 1 where the lease is the holder's now.
 LEASE = _script("""
 local holder = redis.call('GET', KEYS[1])
@@ -166,4 +181,4 @@ end
 return redis.call('SMEMBERS', KEYS[2])
 """)
 
-ALL = (USER, BALANCE, QUEUE, HOLDER, SETTLE, SHARED, PORTFOLIO, TAKE, LEASE, RELEASE)
+ALL = (USER, BALANCE, QUEUE, HOLDER, SETTLE, SHARED, PORTFOLIO, MARKET, FORGET, TAKE, LEASE, RELEASE)
