@@ -9,6 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
+import psycopg
+from aiokafka.errors import KafkaError
+from psycopg.types.json import Jsonb
+from redis.exceptions import RedisError
+
 from streams.admin import metrics
 from streams.admin.alerts import Alerts, Hook
 from streams.admin.app import admin
@@ -17,6 +22,7 @@ from streams.admin.engine import Workers
 from streams.admin.redis_health import RedisHealth
 from streams.admin.rules import RulesPage
 from streams.admin.store import AWAY, Store
+from streams.bridges import audit as mirrors
 from streams.bridges.consume import persist
 from streams.bridges.migrate import migrate
 from streams.config import Config
@@ -30,6 +36,7 @@ from streams.web.tokens import Tokens
 log = logging.getLogger(__name__)
 _LOOK_S = 2.0
 _TIDY_S, _AUDIT_S, _ALERTS_S, _SAY_S = 600.0, 300.0, 1.0, 15.0
+_AUDIT_AWAY = (psycopg.Error, RedisError, KafkaError, OSError)
 _PATIENCE_S = 600  # of a statement that reads the whole ledger
 _LINES_MAX = 20
 _WAITING = """SELECT jsonb_build_array(count(*), coalesce(extract(epoch FROM now() - min(created_at)), 0))
@@ -74,6 +81,23 @@ class Watch:
             for line in lines[:_LINES_MAX]:
                 log.error("audit: %s", line)
 
+    async def audit_mirrors(self, config: Config, stop: asyncio.Event) -> None:
+        """Redis and Postgres against the states, in a thread of its own; kept beside the ledger's."""
+        try:
+            found = await asyncio.to_thread(lambda: asyncio.run(mirrors.audit(config, over=stop.is_set)))
+        except mirrors.Over:
+            return
+        except _AUDIT_AWAY as error:
+            log.warning("audit of the mirrors put off: %s: %s", type(error).__name__, error)
+            return
+        with _told("audit of the mirrors"):
+            for name, one in found.items():
+                log.info("audit of %s: %d users, %d differences, state hashes %s", name, one.users, len(one.lines), one.hashes)
+                metrics.AUDIT_DIFFERENCES.labels(name).set(len(one.lines))
+                await self._store.rows("SELECT keep_audit(%s, %s)", [name, Jsonb(one.lines[: mirrors.TOLD_MAX])])
+                if not one.lines:
+                    metrics.AUDIT_SUCCESS.labels(name).set_to_current_time()
+
     async def tidy(self) -> None:
         """Forgets answers and delivered facts that nobody asks for any more."""
         with _told("tidying"):
@@ -114,7 +138,8 @@ async def _run(config: Config) -> None:
     try:
         if await persist(prepare, AWAY, stop):
             await asyncio.gather(_every(_LOOK_S, watch.look, stop), _every(_TIDY_S, keeper.tidy, stop),
-                                 _every(_AUDIT_S, keeper.audit, stop), _every(_SAY_S, watch.say, stop), _alert(config, store, stop))
+                                 _every(_AUDIT_S, keeper.audit, stop), _every(_SAY_S, watch.say, stop), _alert(config, store, stop),
+                                 *([_every(config.audit_s, partial(keeper.audit_mirrors, config, stop), stop)] if config.audit_s else []))
     finally:
         await runner.stop()
         await slow.close()

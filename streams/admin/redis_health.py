@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 from aiohttp import web
+from aiokafka.errors import KafkaError
 from redis import RedisError
 from redis.asyncio import Redis
 
@@ -23,6 +24,7 @@ from streams.topics import ACCOUNT_STATES
 from streams.web.inspection import Refused
 
 Json = dict[str, object]
+_FLUSHED_MS = 10_000  # by then `user_wallets` has what a state says
 _LEDGER = """SELECT coalesce(sum(amount), 0)::text FROM transactions AS t JOIN users AS u USING (user_key)
     WHERE u.user_key = %s AND t.account_id = 'house' AND t.asset = u.currency"""
 
@@ -67,7 +69,10 @@ class RedisHealth:
     async def consistency(self, request: web.Request) -> web.Response:
         """Field by field at the versions they are at; `consistent` where all that are at one version say the same."""
         user = self._user(request)
-        record = await newest_state(self._config, user)
+        try:
+            record = await newest_state(self._config, user)
+        except KafkaError as error:
+            raise Refused(503, "away", f"kafka: expected an answer, was {type(error).__name__}") from None
         if record is None:
             raise Refused(404, "unknown_user", f"user: expected a known user, was {user}", "user")
         state = UserState.FromString(record.value or b"")
@@ -81,15 +86,16 @@ class RedisHealth:
             versions[name] = held.get("version") if isinstance(held, dict) else None
             lines += [f"{name}: {held}"] if isinstance(held, str) else [
                 f"{name}: {line}" for line in compare.differences({user: form}, {user: held} if held else {})]
-        lines += _money(found, expected["redis"]["wallet_balance"])
+        lines += _money(found, expected["redis"]["wallet_balance"], is_still=time.time() * 1000 - record.timestamp > _FLUSHED_MS)
         behind = [name for name in expected if versions[name] != version]
         return answer({"user": user, "consistent": not lines, "differences": lines, "versions": versions, "behind": behind,
                        "ledger_balance": found["ledger"]})
 
     def _mirrors(self, user: str) -> dict[str, Any]:
         """What each store holds of a user, or why it does not answer."""
-        return {"postgres": _asked(lambda: compare.postgres_rows(self._config.postgres_dsn).get(user, {})),
-                "redis": _asked(lambda: compare.redis_rows(self._config.redis_url).get(user, {})),
+        return {"postgres": _asked(lambda: compare.postgres_rows(self._config.postgres_dsn, [user]).get(user, {})),
+                "redis": _asked(lambda: compare.redis_rows(self._config.redis_url, [user]).get(user, {})),
+                "wallets": _asked(lambda: compare.redis_wallets(self._config.redis_url, [user], self._config.default_user_type)[user]),
                 "ledger": _asked(lambda: _ledger(self._config.postgres_dsn, user))}
 
     async def force_refresh(self, request: web.Request) -> web.Response:
@@ -97,6 +103,8 @@ class RedisHealth:
         user = self._user(request)
         try:
             version = await refresh(self._config, self._store, user)
+        except KafkaError as error:
+            raise Refused(503, "away", f"kafka: expected an answer, was {type(error).__name__}") from None
         except AWAY as error:
             raise Refused(503, "away", f"redis: expected an answer, was {type(error).__name__}") from None
         if version is None:
@@ -105,7 +113,8 @@ class RedisHealth:
 
     def _user(self, request: web.Request) -> str:
         try:
-            return user_key(request.match_info["user"], request.query.get("user_type", self._config.default_user_type))
+            user = user_key(request.match_info["user"], request.query.get("user_type", self._config.default_user_type))
+            return user_key(user, "")  # the type that was asked for, too, has a form
         except BadKey as error:
             raise Refused(400, "bad_user", str(error), "user") from None
 
@@ -123,9 +132,11 @@ def _ledger(dsn: str, user: str) -> str:
     return say_short(parse(str(row[0]) if row else "0"))
 
 
-def _money(found: dict[str, Any], wallet: str) -> list[str]:
-    ledger = str(found["ledger"])
-    return [] if ledger == wallet else [f"ledger: expected {wallet}, was {ledger}"]
+def _money(found: dict[str, Any], wallet: str, *, is_still: bool) -> list[str]:
+    ledger, wallets = str(found["ledger"]), found["wallets"]
+    lines = [] if ledger == wallet else [f"ledger: expected {wallet}, was {ledger}"]
+    return lines + [f"redis: {key}: expected {wallet}, was {text}" for key, text in wallets.items() if text != wallet] \
+        if isinstance(wallets, dict) and is_still else lines
 
 
 def _shown(info: object) -> Json:

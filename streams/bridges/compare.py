@@ -8,7 +8,7 @@ import psycopg
 import redis
 
 from schemas.engine_pb2 import OrdersState, UserState
-from schemas.money import parse, say_short
+from schemas.money import BadNumber, parse, say_short
 from streams.bridges import rows
 from streams.bridges.redis_texts import cache_of
 from streams.cache import keys
@@ -48,13 +48,15 @@ def canonical_orders(state: OrdersState) -> Canonical:
     return found
 
 
-def postgres_rows(dsn: str) -> dict[str, Canonical]:
-    """By user, what Postgres holds, in the form of `canonical_state`; users no state was written of are left out."""
+def postgres_rows(dsn: str, users: Sequence[str] | None = None) -> dict[str, Canonical]:
+    """By user (of all, or of these), what Postgres holds, in the form of `canonical_state`; users no state was written of are left out."""
+    whose = "" if users is None else " AND user_key = ANY (%s)"
+    given: list[object] = [] if users is None else [list(users)]
     with psycopg.connect(dsn, connect_timeout=5) as connection:
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        found = {str(row["user_key"]): _user(row) for row in _select(connection, "users", "version > 0")}
+        found = {str(row["user_key"]): _user(row) for row in _select(connection, "users", f"version > 0{whose}", given)}
         for table, read in (("balances", _balance), ("positions", _position)):
-            for row in _select(connection, table, "status = 'open'"):
+            for row in _select(connection, table, f"status = 'open'{whose}", given):
                 found.setdefault(str(row["user_key"]), {}).update(read(row))
     return found
 
@@ -81,17 +83,37 @@ def postgres_orders(dsn: str) -> dict[str, Canonical]:
     return found
 
 
-def redis_rows(url: str) -> dict[str, Canonical]:
-    """By user, what Redis holds, in the form of `canonical_cache`."""
+def redis_rows(url: str, users: Sequence[str] | None = None) -> dict[str, Canonical]:
+    """By user (of all that are there, or of these), what Redis holds, in the form of `canonical_cache`."""
     client = connected(url)
     found: dict[str, Canonical] = {}
     try:
-        users = [keys.user_of_config(key) for key in client.scan_iter(match=keys.CONFIG_PATTERN, count=1_000)]
+        if users is None:
+            users = [keys.user_of_config(key) for key in client.scan_iter(match=keys.CONFIG_PATTERN, count=1_000)]
         for _ in range(_TORN_MAX):
             found |= _whole(client, users)
             users = [user for user in users if user not in found]
     finally:
         client.close()
+    return found
+
+
+def redis_wallets(url: str, users: Sequence[str], default_type: str) -> dict[str, dict[str, str]]:
+    """By user, the balances that lie beside its config: `user_balance` where it has not gone with its time, and in `user_wallets`."""
+    client = connected(url)
+    try:
+        pipe = client.pipeline(transaction=False) if isinstance(client, redis.Redis) else client.pipeline()  # type: ignore[no-untyped-call]
+        for user in users:
+            pipe.get(keys.balance(user))
+            pipe.hmget(keys.USER_WALLETS, [user, keys.bare(user, default_type)])
+        answers = pipe.execute(raise_on_error=False)
+    finally:
+        client.close()
+    found: dict[str, dict[str, str]] = {}
+    for user, balance, wallets in zip(users, answers[::2], answers[1::2], strict=True):
+        typed, bare = wallets if isinstance(wallets, list) else (str(wallets), None)
+        wallet = typed if typed is not None else bare
+        found[user] = {keys.USER_WALLETS: _number_or(wallet)} | ({} if balance is None else {keys.balance(user): _number_or(balance)})
     return found
 
 
@@ -111,9 +133,10 @@ def _whole(client: redis.Redis | redis.RedisCluster, users: Sequence[str]) -> di
         pipe.hget(keys.versions(user), ACCOUNT_STATES)
         pipe.hgetall(keys.config(user))
         pipe.hget(keys.versions(user), ACCOUNT_STATES)
-    answers = pipe.execute()
+    answers = pipe.execute(raise_on_error=False)
     read = zip(users, answers[::3], answers[1::3], answers[2::3], strict=True)
-    return {user: _cache(config, before or "") for user, before, config, after in read if before == after}
+    return {user: _cache(config if isinstance(config, dict) else {}, before if isinstance(before, str) else "")
+            for user, before, config, after in read if str(before) == str(after)}
 
 
 def differences(expected: Mapping[str, Canonical], found: Mapping[str, Canonical]) -> list[str]:
@@ -152,22 +175,24 @@ def _at_version(user: str, states: Iterable[Canonical], theirs: Canonical, due: 
     version, newest = theirs["version"], ""
     for state in states:
         newest = newest or state["version"]
-        if state["version"] == version and _place(version) >= _place(due):
+        if state["version"] == version and place(version) >= place(due):
             return differences({user: state}, {user: theirs})
-        if _place(state["version"]) < _place(version):
+        if place(state["version"]) < place(version):
             break
-    if _place(due) <= _place(version) <= _place(newest):
+    if place(due) <= place(version) <= place(newest):
         return []  # compaction took that version: a newer one is under way
     return [f"{user} version: expected {due or 'none'} to {newest}, was {version or 'none'}"]
 
 
-def _place(version: str) -> tuple[int, ...]:
+def place(version: str) -> tuple[int, ...]:
     """Of "generation version" among versions; () is before all."""
     return tuple(int(word) for word in version.split() if word.isdigit())
 
 
-def _select(connection: psycopg.Connection[tuple[object, ...]], table: str, where: str) -> Iterable[rows.Row]:
-    cursor = connection.execute(f"SELECT * FROM {table} WHERE {where}".encode())
+def _select(
+    connection: psycopg.Connection[tuple[object, ...]], table: str, where: str, given: Sequence[object] = ()
+) -> Iterable[rows.Row]:
+    cursor = connection.execute(f"SELECT * FROM {table} WHERE {where}".encode(), list(given) or None)
     names = [column.name for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor]
 
@@ -176,8 +201,16 @@ def _number(value: object) -> str:
     return say_short(parse(str(value))) if value not in (None, "") else ""
 
 
+def _number_or(text: object) -> str:
+    """As `_number`; a text that is none as it is."""
+    try:
+        return _number(text)
+    except BadNumber:
+        return str(text)[:80]
+
+
 def _cache(config: Mapping[str, str], version: str) -> Canonical:
-    return {"version": version} | {field: _number(config.get(field)) if field in _AMOUNTS else config.get(field, "") for field in _CACHED}
+    return {"version": version} | {field: _number_or(config.get(field)) if field in _AMOUNTS else config.get(field, "") for field in _CACHED}
 
 
 def _user(row: rows.Row) -> Canonical:

@@ -1,7 +1,7 @@
 """A mirror made anew from its topics: read from their beginnings to where they end now, beside whatever runs; guards keep what is newer."""
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence, Set
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -13,12 +13,13 @@ from streams.bridges.letters import LeftOut, Record
 from streams.bridges.migrate import migrate
 from streams.bridges.postgres import TOPICS, Postgres
 from streams.bridges.redis import Bridge
-from streams.cache import keys
+from streams.cache import keys, scripts
 from streams.cache.store import Command, Store
 from streams.config import Config
 
 log = logging.getLogger(__name__)
 _AT_ONCE = 2_000
+Newest = dict[str, Record]  # by user
 Handle = Callable[[Batch], Awaitable[Sequence[LeftOut]]]
 
 
@@ -26,8 +27,8 @@ async def read_through(config: Config, names: Sequence[str], handle: Handle, par
     """Hands every record of the topics (of one partition) to `handle`; how many. What it leaves out is logged."""
     consumer = AIOKafkaConsumer(bootstrap_servers=config.kafka_bootstrap, group_id=None, enable_auto_commit=False,
                                 auto_offset_reset="earliest", max_partition_fetch_bytes=4_194_304)
-    await consumer.start()
     try:
+        await consumer.start()
         numbers = range(config.partitions) if partition is None else (partition,)
         parts = [TopicPartition(name, number) for name in names for number in numbers]
         consumer.assign(parts)
@@ -67,16 +68,53 @@ async def rebuild_postgres(config: Config) -> int:
         await store.close()
 
 
-async def newest_state(config: Config, user: str) -> Record | None:
-    """The last record of a user in `account-states`."""
-    found: list[Record] = []
+async def newest_states(config: Config, users: Set[str], partition: int) -> Newest:
+    """The last records of users of a partition in `account-states`."""
+    names, found = {user.encode(): user for user in users}, Newest()
 
     async def look(batch: Batch) -> Sequence[LeftOut]:
-        found[:] = ([*found, *(record for record in batch if record.key == user.encode())])[-1:]
+        found.update({names[record.key]: record for record in batch if record.key in names})
         return ()
 
-    await read_through(config, (topics.ACCOUNT_STATES,), look, partition_of(user.encode(), config.partitions))
-    return found[0] if found else None
+    await read_through(config, (topics.ACCOUNT_STATES,), look, partition)
+    return found
+
+
+async def newest_state(config: Config, user: str) -> Record | None:
+    """The last record of a user in `account-states`."""
+    return (await newest_states(config, {user}, partition_of(user.encode(), config.partitions))).get(user)
+
+
+async def repair_redis(config: Config, store: Store, newest: Newest) -> None:
+    """Forgets what Redis has of these users and writes it again as told, unless something newer is there. Raises one of `AWAY`."""
+    bridge = Bridge(store, config, quiet=True)
+    records = list(newest.items())
+    for at in range(0, len(records), _AT_ONCE):
+        some = dict(records[at : at + _AT_ONCE])
+        await store.run([command for user, record in some.items() for command in _forget(user, UserState.FromString(record.value or b""))])
+        await bridge.write(list(some.values()))
+    await bridge.shared.flush()
+
+
+def _forget(user: str, state: UserState) -> list[Command]:
+    version, balance = f"{state.generation} {state.version}", keys.balance(user)
+    forget = ("EVALSHA", scripts.FORGET.sha)
+    return [(*forget, 3, keys.versions(user), keys.config(user), keys.portfolio(user), topics.ACCOUNT_STATES, version, topics.PORTFOLIOS),
+            (*forget, 2, keys.companion(balance), balance, topics.ACCOUNT_STATES, version),
+            *((*forget, 1, keys.companion(name), user, version) for name in (keys.USER_WALLETS, keys.USER_METADATA))]
+
+
+async def repair_postgres(config: Config, newest: Newest) -> None:
+    """Writes the states of these users again as told, unless something newer is there; the ledger stays. Raises what psycopg raises."""
+    store = Postgres(config.postgres_dsn, config.default_user_type)
+    try:
+        told = [UserState.FromString(record.value or b"") for record in newest.values()]
+        connection = await store.connected()
+        await connection.execute("SELECT forget_states(%s, %s, %s)", [[state.user_id for state in told],
+                                 [state.generation for state in told], [state.version for state in told]])
+        await store.write(list(newest.values()))
+    finally:
+        await store.close()
 
 
 async def refresh(config: Config, store: Store, user: str) -> str | None:
@@ -84,12 +122,6 @@ async def refresh(config: Config, store: Store, user: str) -> str | None:
     record = await newest_state(config, user)
     if record is None:
         return None
-    shared: list[Command] = [("HDEL", keys.companion(name), user) for name in (keys.USER_WALLETS, keys.USER_METADATA)]
-    await store.run([("DEL", keys.config(user)), ("DEL", keys.portfolio(user)), ("HDEL", keys.versions(user), topics.ACCOUNT_STATES,
-                                                                                topics.PORTFOLIOS),
-                     ("DEL", keys.companion(keys.balance(user))), *shared])
-    bridge = Bridge(store, config, quiet=True)
-    await bridge.write([record])
-    await bridge.shared.flush()
+    await repair_redis(config, store, {user: record})
     state = UserState.FromString(record.value or b"")
     return f"{state.generation} {state.version}"
