@@ -21,6 +21,12 @@ ROWS: list[tuple[Frame, Changes, Changes]] = [
                                                                                                 "meta.extra.feeType": "takerFee"}),
     (N, {**_MATCH, "data.matchSize": "", "data.matchPrice": ""}, {"fill": None, "status": "PARTIALLY_FILLED"}),
     (N, {**_MATCH, "data.tradeType": "liquid"}, {"origin": "LIQUIDATION"}), (N, {**_MATCH, "data.tradeType": "adl"}, {"origin": "ADL"}),
+    # The last match of an order is its end, and the fee is told with a match where it is.
+    (N, {**_MATCH, "data.status": "done", "data.remainSize": "0", "data.filledSize": "20"}, {"status": "FILLED", "fill.qty": "4"}),
+    (N, {**_MATCH, "data.status": "done"}, {"status": "PARTIALLY_FILLED"}),
+    (N, {**_MATCH, "data.fee": "0.02", "data.feeCurrency": "USDT"}, {"fill.fee": "0.02", "fill.fee_asset": "USDT", "fill.lite": None}),
+    (N, {"data.type": "filled", "data.status": "done", "data.filledSize": ..., "data.remainSize": "0"}, {"cum_filled_qty": "20"}),
+    (N, {"data.type": "filled", "data.status": "done", "data.filledSize": ..., "data.canceledSize": "3"}, {"cum_filled_qty": None}),
     (N, {"data.type": "filled", "data.status": "done", "data.filledSize": "20"}, {"status": "FILLED", "fill": None,
      "cum_filled_qty": "20"}),
     (N, {"data.type": "canceled", "data.status": "done"}, {"status": "CANCELED", "execution_type": "EXEC_CANCELED", "status_raw": "done"}),

@@ -51,6 +51,13 @@ ROWS: list[tuple[Frame, Changes, Changes]] = [
     (N, {"data.0.attachAlgoOrds": [_CHILD]}, {"take_profit": "70000", "stop_loss": "60000"}),
     (N, {"data.0.attachAlgoOrds": [_CHILD], "data.0.tpTriggerPx": "71000"}, {"take_profit": "71000", "stop_loss": "60000"}),
     (N, {"data.0.attachAlgoOrds": [_CHILD, _CHILD]}, {"take_profit": "", "stop_loss": ""}),
+    (N, {"data.0.attachAlgoOrds": [_CHILD | {"slTriggerPx": ""}, _CHILD | {"tpTriggerPx": ""}]},
+     {"take_profit": "70000", "stop_loss": "60000"}),
+    (N, {"data.0.attachAlgoOrds": ["none"]}, {"take_profit": "", "status": "NEW"}),
+    # An order's row of REST has its last fill without the fee: `fills` tells it whole, and must not be taken for a repeat.
+    (N, {**_FILLED, "data.0.fillFee": ..., "data.0.fillFeeCcy": ...}, {"fill.lite": True, "fill.fee": None}),
+    (N, {**_FILLED, "data.0.fillTime": "0"}, {"fill.trade_time_ms": str(TIME)}),
+    (N, {**_FILLED, "data.0.fillFee": "0"}, {"fill.lite": None, "fill.fee": "0"}),
     (N, {"data.0.algoId": "7067", "data.0.algoClOrdId": "stop-1"}, {"algo_id": "7067", "client_algo_id": "stop-1", "is_algo": None}),
     (G, {}, {"is_algo": True, "algo_id": "706620792746729472", "client_algo_id": "stop-1", "order_id": None, "status": "UNTRIGGERED",
              "stop_price": "60000", "working_type_raw": "mark", "price": None, "position_side": "LONG", "margin_mode": "ISOLATED",

@@ -18,7 +18,7 @@ _ORDER = {
     "price": "price", "leaves_qty": "remainSize", "cum_filled_qty": "filledSize", "reduce_only": "reduceOnly",
     "execution_type_raw": "type", "leverage": "leverage",
 }
-_FILL = {"trade_id": "tradeId", "qty": "matchSize", "price": "matchPrice"}
+_FILL = {"trade_id": "tradeId", "qty": "matchSize", "price": "matchPrice", "fee": "fee", "fee_asset": "feeCurrency"}
 _STOP = {
     "symbol": "symbol", "order_id": "orderId", "client_order_id": "clientOid", "order_type_raw": "orderType", "orig_qty": "size",
     "price": "orderPrice", "stop_price": "stopPrice", "working_type_raw": "stopPriceType", "status_raw": "type", "reason_raw": "error",
@@ -42,10 +42,8 @@ def read_order(teller: Teller, row: Fields, symbol: str = "") -> None:
     row.must("orderId", "type")
     _sides(order, row)
     kind = order.execution_type_raw.upper()
-    order.status, order.status_raw = _STATUSES.get(kind, data.ORDER_STATUS_UNSPECIFIED), row.said("status") or order.execution_type_raw
-    order.execution_type = _EXECUTED.get(kind, data.EXECUTION_TYPE_UNSPECIFIED)
-    if kind == "UPDATE":
-        _update(order)
+    order.status_raw = row.said("status") or order.execution_type_raw
+    _stand(order, row, kind)
     created, time = row.moment("orderTime"), row.moment("ts")
     if created:
         order.order_create_time_ms = created
@@ -53,23 +51,33 @@ def read_order(teller: Teller, row: Fields, symbol: str = "") -> None:
         order.meta.transaction_time_ms = time
     order.meta.business_key = f"order:{order.symbol}:{order.order_id}:{time or 0}:{order.execution_type_raw}:{order.cum_filled_qty}"
     if kind == "MATCH" and row.has("tradeId") and not is_zero(row.text("matchSize")) and row.has("matchPrice"):
-        put(order.fill, row, _FILL)
-        order.fill.exec_type_raw, order.fill.lite = order.execution_type_raw, True  # its fee only comes with the fill's REST answer
-        if time:
-            order.fill.trade_time_ms = time
-        order.meta.business_key = f"fill:{order.symbol}:{order.fill.trade_id}"
-    if order.HasField("fill") and str(row.found.get("liquidity")).lower() in ("maker", "taker"):
-        order.fill.is_maker = row.said("liquidity").lower() == "maker"
+        _match(order, row)
     teller.tell(order, row)
 
 
-def _update(order: data.UserDataOrderUpdateEvent) -> None:
-    """An order made smaller; with the status `done` what was left of it was cancelled, as by self-trade prevention."""
-    filled = not is_zero(order.cum_filled_qty)
-    if order.status_raw.lower() == "done":
+def _match(order: data.UserDataOrderUpdateEvent, row: Fields) -> None:
+    put(order.fill, row, _FILL)
+    order.fill.exec_type_raw, order.fill.lite = order.execution_type_raw, not row.has("fee")  # else it comes with the fill's REST answer
+    if order.meta.transaction_time_ms:
+        order.fill.trade_time_ms = order.meta.transaction_time_ms
+    if str(row.found.get("liquidity")).lower() in ("maker", "taker"):
+        order.fill.is_maker = row.said("liquidity").lower() == "maker"
+    order.meta.business_key = f"fill:{order.symbol}:{order.fill.trade_id}"
+
+
+def _stand(order: data.UserDataOrderUpdateEvent, row: Fields, kind: str) -> None:
+    """How it stands. `update` makes it smaller; when `done`, what was left of it was cancelled, as by self-trade prevention."""
+    order.status = _STATUSES.get(kind, data.ORDER_STATUS_UNSPECIFIED)
+    order.execution_type = _EXECUTED.get(kind, data.EXECUTION_TYPE_UNSPECIFIED)
+    done, filled = order.status_raw.lower() == "done", not is_zero(order.cum_filled_qty)
+    if kind == "UPDATE" and done:
         order.status, order.execution_type = data.PARTIALLY_FILLED_CANCELED if filled else data.CANCELED, data.EXEC_CANCELED
-    elif filled:
+    elif kind == "UPDATE" and filled:
         order.status = data.PARTIALLY_FILLED
+    elif kind == "MATCH" and done and order.leaves_qty and is_zero(order.leaves_qty):
+        order.status = data.FILLED
+    if order.status == data.FILLED and not row.has("filledSize") and is_zero(str(row.found.get("canceledSize") or "")):
+        order.cum_filled_qty = order.orig_qty
 
 
 def read_stop(teller: Teller, row: Fields, symbol: str = "") -> None:

@@ -56,6 +56,9 @@ def read_order(teller: Teller, row: Fields) -> None:
     order.meta.business_key = f"order:{order.symbol}:{order.order_id}:{time}:{order.status_raw}:{order.cum_filled_qty}"
     if str(row.found.get("tradeId") or "0") != "0" and not is_zero(row.text("fillSz")):
         _fill(order, row)
+        if time and not order.fill.trade_time_ms:
+            order.fill.trade_time_ms = time
+        order.fill.lite = not row.has("fillFee")  # REST tells an order's last fill so: its fee comes with `fills`
     teller.tell(order, row)
 
 

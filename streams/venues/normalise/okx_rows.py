@@ -100,14 +100,13 @@ def product_of(row: Fields, pair: str = "SPOT") -> str:
 
 
 def attach(message: data.UserDataOrderUpdateEvent | data.UserDataPositionUpdateEvent, row: Fields, name: str) -> None:
-    """The triggers of the one conditional order in a list, where the row itself says none; which of several counts nobody says."""
-    listed = row.found.get(name)
-    if not isinstance(listed, list) or len(listed) != 1 or not isinstance(listed[0], dict):
-        return
-    [child] = row.rows(name)
+    """The one take profit and the one stop loss in a list of conditional orders, where the row itself says none; of several, none."""
+    found = row.found.get(name)
+    listed = [Fields(child, f"{name}.") for child in found if isinstance(child, dict)] if isinstance(found, list) else []
     for column, trigger in (("take_profit", "tpTriggerPx"), ("stop_loss", "slTriggerPx")):
-        if child.has(trigger) and not getattr(message, column):
-            setattr(message, column, child.said(trigger))
+        said = [child.said(trigger) for child in listed if child.has(trigger)]
+        if len(said) == 1 and not getattr(message, column):
+            setattr(message, column, said[0])
 
 
 def _tell_position(teller: Teller, row: Fields, reason: str, told_ms: int | None) -> None:
