@@ -77,7 +77,6 @@ class Lanes:
                 await waiting.popleft()()
         except Exception as error:
             self._failed(error)
-            raise
         finally:
             self._waiting.pop(lane, None)
             self._tasks.pop(lane, None)
