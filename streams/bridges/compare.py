@@ -210,7 +210,8 @@ def _number_or(text: object) -> str:
 
 
 def _cache(config: Mapping[str, str], version: str) -> Canonical:
-    return {"version": version} | {field: _number_or(config.get(field)) if field in _AMOUNTS else config.get(field, "") for field in _CACHED}
+    fields = {field: _number_or(config.get(field)) if field in _AMOUNTS else config.get(field, "") for field in _CACHED}
+    return {"version": version} | fields
 
 
 def _user(row: rows.Row) -> Canonical:

@@ -4,7 +4,8 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 import msgspec
@@ -20,6 +21,7 @@ _BATCH_RECORDS_MAX = 2_000
 _POLL_MS = 100
 COMMIT_S = 0.2
 _BACKOFF_FIRST_S, _BACKOFF_MAX_S = 0.05, 5.0
+GRACE_S = 3.0  # what is under way may end by itself; then it is cut off: it comes again
 
 
 Batch = Sequence[Record]
@@ -62,21 +64,43 @@ async def consume(config: Config, mirror: Mirror, status: Status, stop: asyncio.
         max_poll_interval_ms=86_400_000, rebalance_timeout_ms=10_000)
     letters = Letters(config.kafka_bootstrap, mirror.name)
     try:
-        if not await persist(consumer.start, (KafkaError,), stop):
-            return
-        offsets = Offsets(consumer, mirror.name, status)
-        while not stop.is_set():
-            status.partitions = len(consumer.assignment())
-            taken = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_BATCH_RECORDS_MAX)
-            batch: list[Record] = [record for records in taken.values() for record in records]
-            if batch and await _deliver((mirror, letters), batch, status, stop):
-                offsets.take({partition: records[-1].offset + 1 for partition, records in taken.items() if records})
-                status.records += len(batch)
-            await offsets.commit()
-        await offsets.commit(at_once=True)
+        async with ending(stop):
+            if not await persist(consumer.start, (KafkaError,), stop):
+                return
+            offsets = Offsets(consumer, mirror.name, status)
+            while not stop.is_set():
+                status.partitions = len(consumer.assignment())
+                taken = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_BATCH_RECORDS_MAX)
+                batch: list[Record] = [record for records in taken.values() for record in records]
+                if batch and await _deliver((mirror, letters), batch, status, stop):
+                    offsets.take({partition: records[-1].offset + 1 for partition, records in taken.items() if records})
+                    status.records += len(batch)
+                await offsets.commit()
+            await offsets.commit(at_once=True)
     finally:
         await letters.close()
         await consumer.stop()
+
+
+@asynccontextmanager
+async def ending(stop: asyncio.Event) -> AsyncIterator[None]:
+    """What is inside ends `GRACE_S` behind `stop` at the latest: a client waits 40 s for a topic that is not there, and hears no stop."""
+    limit = asyncio.timeout(None)
+
+    async def watch() -> None:
+        await stop.wait()
+        limit.reschedule(asyncio.get_running_loop().time() + GRACE_S)
+
+    watching = asyncio.create_task(watch())
+    try:
+        async with limit:
+            yield
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        log.warning("cut off: expected an end within %s s of the stop, was none", GRACE_S)
+    finally:
+        watching.cancel()
 
 
 async def persist(attempt: Callable[[], Awaitable[None]], away: tuple[type[Exception], ...], stop: asyncio.Event,

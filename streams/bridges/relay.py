@@ -14,7 +14,7 @@ from google.protobuf import json_format
 from schemas.keys import partition_of
 from streams import topics
 from streams.bridges import health, metrics
-from streams.bridges.consume import Status, persist
+from streams.bridges.consume import Status, ending, persist
 from streams.config import Config
 
 log = logging.getLogger(__name__)
@@ -151,8 +151,9 @@ async def serve(config: Config, status: Status, stop: asyncio.Event) -> None:
     """Relays until `stop`."""
     relay = Relay(config, status)
     try:
-        while not stop.is_set():
-            await persist(relay.turn, AWAY, stop)
+        async with ending(stop):
+            while not stop.is_set():
+                await persist(relay.turn, AWAY, stop)
     finally:
         await relay.close()
 
