@@ -9,7 +9,8 @@ from tests.venues.corpus import FRAMES, Frame
 from tests.venues.payloads import RECEIPT, changed, raw
 
 _BAD = [
-    ("binance_usdm", corpus.ORDER, "o.i", 8.5), ("binance_usdm", corpus.ORDER, "o.i", ...), ("binance_usdm", corpus.ORDER, "o.s", ""),
+    ("binance_usdm", corpus.ORDER, "o.i", 8.5), ("binance_usdm", corpus.ORDER, "o.i", "9.00719925474099e+15"),
+    ("binance_usdm", corpus.ORDER, "o.i", ...), ("binance_usdm", corpus.ORDER, "o.s", ""),
     ("binance_usdm", corpus.ORDER, "o.q", "NaN"), ("binance_usdm", corpus.ORDER, "o.q", "-1"), ("binance_usdm", corpus.ORDER, "o.p", "-1"),
     ("binance_usdm", corpus.ORDER, "o.L", ""), ("binance_usdm", corpus.ORDER, "o.L", "-5"), ("binance_usdm", corpus.ORDER, "o.L", "1e40"),
     ("binance_usdm", corpus.ORDER, "o", []), ("binance_usdm", corpus.ORDER, "o.X", None), ("binance_usdm", corpus.ORDER, "E", "now"),

@@ -51,6 +51,7 @@ def read_order(telling: Telling, event: Fields) -> None:
     order = data.UserDataOrderUpdateEvent(qty_unit=data.BASE)
     put(order, row, _ORDER)
     row.must("i", "X", "x")
+    row.whole("i")  # an id with an exponent has passed through a float
     _sides(order, row)
     order.execution_type = row.choice("x", _EXECUTIONS, data.EXECUTION_TYPE_UNSPECIFIED)
     order.status = _status(order, row)
@@ -72,6 +73,7 @@ def read_algo(telling: Telling, event: Fields) -> None:
     algo = data.UserDataOrderUpdateEvent(qty_unit=data.BASE, is_algo=True, origin=data.USER)
     put(algo, row, _ALGO)
     row.must("aid", "X")
+    row.whole("aid")
     _sides(algo, row)
     algo.status, algo.execution_type = finish(algo, row, "X"), row.choice("X", _ALGO_EXECUTIONS, data.EXECUTION_TYPE_UNSPECIFIED)
     time = event.moment("T") or event.moment("E") or 0
@@ -85,6 +87,8 @@ def read_lite(telling: Telling, event: Fields) -> None:
     put(order, event, _LITE)
     order.side = event.choice("S", SIDES, data.SIDE_UNSPECIFIED)
     put(order.fill, event, _LITE_FILL)
+    for name in ("i", "t"):
+        event.whole(name)
     order.fill.lite = True
     if not order.order_id or not order.fill.trade_id:
         raise event.wrong("t" if order.order_id else "i", "an id")
