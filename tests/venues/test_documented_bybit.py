@@ -104,6 +104,8 @@ ROWS: list[tuple[Frame, Changes, Changes]] = [
     (W, {}, {"0.meta.business_key": f"bal::{TIME + 1}", "1.meta.business_key": f"bal:BTC:{TIME + 1}"}),
     (W, {"data.0.accountMMRate": "0.93"}, {"2.topic": "margin-calls", "2.account_margin_ratio": "0.93", "2.meta.source": "DERIVED"}),
     (W, {"data.0.accountMMRate": "", "data.0.accountIMRate": ""}, {"0.margin_ratio": "", "2": None}),
+    # A wallet that says no totals tells none.
+    (W, {"data.0": {"coin": [{"coin": "USDC", "walletBalance": "201.3"}]}}, {"0.asset": "USDC", "0.wallet_balance": "201.3", "1": None}),
     (W, {"data.0.coin": []}, {"0.equity": "10262.9", "1": None}),
 ]
 

@@ -30,6 +30,9 @@ ROWS: list[tuple[Frame, Changes, Changes]] = [
     (N, {"data.type": "filled", "data.status": "done", "data.filledSize": "20"}, {"status": "FILLED", "fill": None,
      "cum_filled_qty": "20"}),
     (N, {"data.type": "canceled", "data.status": "done"}, {"status": "CANCELED", "execution_type": "EXEC_CANCELED", "status_raw": "done"}),
+    (N, {"data.type": "canceled", "data.status": "done", "data.filledSize": "4", "data.canceledSize": "16"}, {"status": "CANCELED"}),
+    # A market order may end so, of which nothing was left.
+    (N, {"data.type": "canceled", "data.status": "done", "data.filledSize": "20", "data.orderType": "market"}, {"status": "FILLED"}),
     (N, {"data.type": "update", "data.oldSize": "30"}, {"status": "NEW", "execution_type": "EXEC_AMENDMENT", "meta.extra.oldSize": "30"}),
     (N, {"data.type": "update", "data.filledSize": "4"}, {"status": "PARTIALLY_FILLED", "execution_type": "EXEC_AMENDMENT"}),
     (N, {"data.type": "update", "data.status": "match", "data.filledSize": "4"}, {"status": "PARTIALLY_FILLED"}),

@@ -133,7 +133,8 @@ def read_wallet(teller: Teller, row: Fields) -> None:
     put(total, row, _TOTAL)
     total.meta.business_key = "bal:"
     call = margin_call(total, "accountMMRate")
-    teller.tell(total, row)
+    if any(map(row.has, _TOTAL.values())):
+        teller.tell(total, row)
     for coin in coins:
         balance = data.UserDataBalanceUpdateEvent()
         put(balance, coin, _COIN)

@@ -1,6 +1,7 @@
 """KuCoin Futures: a row of an order, a stop order or a fill, of the classic socket and of REST."""
 
 from schemas import user_data_pb2 as data
+from schemas.money import parse
 from streams.venues.normalise.fields import Fields, is_zero, put
 from streams.venues.normalise.kucoin_rows import LEGS, MODES
 from streams.venues.normalise.telling import Teller
@@ -76,6 +77,8 @@ def _stand(order: data.UserDataOrderUpdateEvent, row: Fields, kind: str) -> None
         order.status = data.PARTIALLY_FILLED
     elif kind == "MATCH" and done and order.leaves_qty and is_zero(order.leaves_qty):
         order.status = data.FILLED
+    elif kind == "CANCELED" and filled and order.orig_qty and parse(order.cum_filled_qty) >= parse(order.orig_qty):
+        order.status = data.FILLED  # as market orders may end
     if order.status == data.FILLED and not row.has("filledSize") and is_zero(str(row.found.get("canceledSize") or "")):
         order.cum_filled_qty = order.orig_qty
 

@@ -34,7 +34,8 @@ def read_account(teller: Teller, row: Fields) -> None:
     total = data.UserDataBalanceUpdateEvent()
     put(total, row, _TOTAL)
     _timed(total.meta, row, "bal:")
-    teller.tell(total, row)
+    if any(map(row.has, _TOTAL.values())):
+        teller.tell(total, row)
     for detail in details:
         balance = data.UserDataBalanceUpdateEvent()
         put(balance, detail, _DETAIL)
