@@ -49,6 +49,8 @@ ROWS: list[tuple[Frame, Changes, Changes]] = [
     (N, {"o.c": "adl_autoclose", "o.x": "CALCULATED", "o.l": "2", "o.z": "2", "o.L": "50000", "o.t": 5}, {"origin": "ADL",
      "status": "FILLED"}),
     (N, {"o.c": "adl_autoclose", "o.x": "CALCULATED", "o.l": "1", "o.z": "1", "o.L": "50000", "o.t": 5}, {"status": "PARTIALLY_FILLED"}),
+    (N, {"o.c": "autoclose-1", "o.x": "CALCULATED", "o.X": "FILLED", "o.l": "0.000", "o.t": 3_344_556_677},
+     {"fill": None, "meta.extra.t": "3344556677", "meta.extra.l": "0.000"}),
     (N, {"o.c": "settlement_autoclose-1", **_TRADED}, {"origin": "SETTLEMENT"}),
     (N, {"o.cp": True, "o.pP": True, "o.wt": "MARK_PRICE"}, {"close_position": True, "price_protect": True,
      "working_type_raw": "MARK_PRICE"}),

@@ -146,7 +146,8 @@ def _status(order: data.UserDataOrderUpdateEvent, row: Fields) -> data.OrderStat
 def _fill(order: data.UserDataOrderUpdateEvent, row: Fields) -> int | None:
     """Fills in the execution, if there is one; returns the order's own time, ms."""
     time = row.moment("T")
-    if order.execution_type_raw not in ("TRADE", "CALCULATED") or row.positive("t") is None or is_zero(row.text("l")):
+    is_nothing = is_zero(str(row.found.get("l") or ""))  # then its fields are left over
+    if is_nothing or order.execution_type_raw not in ("TRADE", "CALCULATED") or row.positive("t") is None:
         return time
     put(order.fill, row, _FILL)
     row.must("L")

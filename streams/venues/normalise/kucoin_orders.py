@@ -51,7 +51,7 @@ def read_order(teller: Teller, row: Fields, symbol: str = "") -> None:
     if time:
         order.meta.transaction_time_ms = time
     order.meta.business_key = f"order:{order.symbol}:{order.order_id}:{time or 0}:{order.execution_type_raw}:{order.cum_filled_qty}"
-    if kind == "MATCH" and row.has("tradeId") and not is_zero(row.text("matchSize")) and row.has("matchPrice"):
+    if kind == "MATCH" and row.has("tradeId") and row.has("matchPrice") and not is_zero(row.text("matchSize")):
         _match(order, row)
     teller.tell(order, row)
 
