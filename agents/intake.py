@@ -14,7 +14,7 @@ from agents.intake_rules import absent, currencies, rule_of
 from agents.risk.law import MODELS, Book
 from agents.risk.market import Market
 from agents.risk.policies import BASE, MODEL_POLICIES, WEIGHTED
-from agents.risk.rules import Instrument, Thresholds, check_thresholds, default_thresholds
+from agents.risk.rules import EXCHANGE_THRESHOLDS, FX_THRESHOLDS, Instrument, Thresholds, check_thresholds, default_thresholds
 from agents.risk.ticks import stale
 from agents.risk.world import Mark
 from schemas.keys import HOUSE
@@ -167,14 +167,7 @@ def _symbol(row: Json, where: str) -> str:
 
 def _market(top: Json, book: Book) -> Market:
     venue = book.venue
-    marks: dict[str, Mark] = {}
-    for symbol, raw in fields.mapping(top, "prices").items():
-        where = f"prices.{symbol}."
-        row = fields.only(raw, "bid ask last mark time_ms", where[:-1])
-        bid, ask, last, mark = (fields.positive(row, name, where) for name in ("bid", "ask", "last", "mark"))
-        if bid is not None and ask is not None and bid > ask:
-            raise BadInput(f"{where}bid: expected at or below ask {ask}, was {bid}")
-        marks[f"{venue}:{symbol}"] = Mark(f"{venue}:{symbol}", bid, ask, last, mark, -1, fields.whole(row, "time_ms", where) or 0)
+    marks = _marks(top, venue)
     rules = {f"{venue}:{symbol}": rule_of(raw, symbol, book) for symbol, raw in fields.mapping(top, "rules").items()}
     rates = {}
     for pair, value in fields.mapping(top, "rates").items():
@@ -196,6 +189,18 @@ def _market(top: Json, book: Book) -> Market:
     return Market(marks, instrument, pairs, rates, freshness)
 
 
+def _marks(top: Json, venue: str) -> dict[str, Mark]:
+    found = {}
+    for symbol, raw in fields.mapping(top, "prices").items():
+        where, name = f"prices.{symbol}.", f"{venue}:{symbol}"
+        row = fields.only(raw, "bid ask last mark time_ms", where[:-1])
+        bid, ask, last, mark = (fields.positive(row, price, where) for price in ("bid", "ask", "last", "mark"))
+        if bid is not None and ask is not None and bid > ask:
+            raise BadInput(f"{where}bid: expected at or below ask {ask}, was {bid}")
+        found[name] = Mark(name, bid, ask, last, mark, -1, fields.whole(row, "time_ms", where) or 0)
+    return found
+
+
 def _thresholds(top: Json, model: str) -> Thresholds:
     default = default_thresholds(model)
     raw = top.get("thresholds")
@@ -204,8 +209,9 @@ def _thresholds(top: Json, model: str) -> Thresholds:
     row = fields.only(raw, "mode warning margin_call liquidation release auto_reduce", "thresholds")
     mode = fields.choice(row, "mode", "thresholds.", f"{default.mode} ratio percent money")
     names = ("warning", "margin_call", "liquidation", "release")
-    values = [fields.optional(row, name, "thresholds.") if name in row or mode == default.mode else None for name in names]
+    values = [fields.optional(row, name, "thresholds.") for name in names]
+    if mode == "money" and None in values:
+        raise BadInput(f"thresholds: expected {', '.join(names)} with mode money")
+    default = FX_THRESHOLDS if mode == "percent" else EXCHANGE_THRESHOLDS
     a, b, c, d = (getattr(default, name) if value is None else value for name, value in zip(names, values, strict=True))
-    if mode != default.mode and None in values:
-        raise BadInput(f"thresholds: expected {', '.join(names)} with mode {mode}")
     return check_thresholds(Thresholds(mode, a, b, c, d, fields.optional(row, "auto_reduce", "thresholds.")), "thresholds")

@@ -18,7 +18,8 @@ def lines_of(account: Account, rules: Effective, settings: tuple[Thresholds, Dec
     """The lines of an account under (thresholds, leverage).
 
     Always looked at: who is in liquidation or unknown; where a rule, tiers, a conversion or an entry is missing; both directions of one
-    contract on one side; a debt in an asset that nothing is held in; a hedge that pays for its larger side; a weighted pool of isolated positions or of more than 8 assets.
+    contract on one side; a debt in an asset that nothing is held in; a hedge that pays for its larger side; a weighted pool of isolated
+    positions or of more than 8 assets.
     Each costs about 1 µs in the screen and a check, 40 to 150 µs, whenever something it holds ticks.
     """
     held = [position for position in account.positions.values() if position.quantity]

@@ -70,6 +70,10 @@ class Exchange:
         balance -= sum((line.slope for line in lines), ZERO) * (ONE / leg.price if is_inverse(leg.rule) else leg.price)
         fee = leg.rule.taker_fee if basis_of(leg, policies_of(leg.rule, self._model)).fee == CLOSING else ZERO
         bare = [Line(line.slope, ZERO, fixed=fee * line.size) for line in lines]
+        follows = _following(pool, leg)
+        if follows:
+            rest -= follows * leg.price
+            lines, bare = ([*found, Line(ZERO, ZERO, fixed=-follows)] for found in (lines, bare))
         return Slack(rest - others, balance, lines, weight), Slack(rest, balance, bare, weight)
 
     def plan(self, evaluation: Evaluation, thresholds: Thresholds) -> tuple[Close, ...]:
@@ -117,6 +121,14 @@ def _equity(pool: Pool, leg: Leg) -> tuple[Decimal, Decimal, Decimal]:
         return pool.equity, ZERO, ONE
     own = pool.collateral[leg.asset]
     return own.balance, (pool.equity - own.value) / own.rate, own.weight
+
+
+def _following(pool: Pool, leg: Leg) -> Decimal:
+    """What other collateral gains, in the leg's asset, where the leg's price is one higher: a coin is worth its own contract's mark."""
+    if is_inverse(leg.rule):
+        return ZERO
+    moved = (found for asset, found in pool.collateral.items() if asset != leg.asset and found.via == leg.rule.name)
+    return sum((found.value / found.rate for found in moved if found.rate), ZERO) / leg.conversion
 
 
 def _flipped(x: Decimal | None) -> Decimal | None:

@@ -54,11 +54,15 @@ class Leg(NamedTuple):
 
 
 class Collateral(NamedTuple):
-    """One asset of a weighted pool: balance with PnL in the asset, rate to the account's currency, weight of what is above zero."""
+    """One asset of a weighted pool: balance with PnL in the asset, rate to the account's currency, weight of what is above zero.
+
+    `via`: the instrument whose mark the rate is, if it is one.
+    """
 
     balance: Decimal
     rate: Decimal
     weight: Decimal
+    via: str = ""
 
     @property
     def value(self) -> Decimal:

@@ -90,6 +90,13 @@ class Market:
             rate *= found
         return rate
 
+    def via(self, source: str, target: str, venue: str) -> str:
+        """The instrument whose mark alone is the rate; "" where a given rate, a bid or ask, or more than one price says it."""
+        given = (source, target) in self._rates or (target, source) in self._rates
+        name = "" if given else self._pairs.get((venue, source, target), "")
+        found = self._marks.get(name)
+        return name if found is not None and found.mark is not None and found.bid is None and found.ask is None else ""
+
     def convertible(self, source: str, target: str, venue: str) -> bool:
         return self._path(source, target, venue) is not None
 

@@ -19,16 +19,23 @@ SIDES = ("BOTH", "LONG", "SHORT")
 def order_margin(book: Book, legs: Sequence[Leg], market: Market, model: Model) -> dict[str, Decimal]:
     """Per asset, in it. A market order counts at the mark; what only reduces, or closes a LONG or SHORT position, takes none."""
     found: dict[str, Decimal] = {}
-    taking = [order for order in book.orders if not order.reduce_only]
-    for name in sorted({order.instrument for order in taking}):
+    for name, orders in _taking(book).items():
         rule, price = market.instrument(name), market.price(name, "mark")
         if rule is not None and price is not None:
-            orders = [order for order in taking if order.instrument == name]
             own = [leg for leg in legs if leg.rule.name == name]
             taken = sum((_beside(side, own, orders, (rule, price)) for side in SIDES), ZERO)
             asset = settle_of(rule, model, book.currency)
             found[asset] = found.get(asset, ZERO) + taken / leverage_of(_held(name, book), name, book)
     return {asset: taken for asset, taken in found.items() if taken}
+
+
+def _taking(book: Book) -> dict[str, list[Order]]:
+    """The orders that may take margin, by instrument."""
+    found: dict[str, list[Order]] = {}
+    for order in sorted(book.orders, key=lambda order: order.instrument):
+        if not order.reduce_only:
+            found.setdefault(order.instrument, []).append(order)
+    return found
 
 
 def _held(name: str, book: Book) -> Position | None:

@@ -16,7 +16,7 @@ WHOLE = "cross:"  # name of a weighted pool
 
 def pools_of(book: Book, legs: Sequence[Leg], orders: Mapping[str, Decimal], market: Market, model: Model) -> tuple[list[Leg], list[Pool]]:
     """(legs, pools); the legs know the pool they stand in and, in a weighted one, the rate to the account's currency."""
-    needed = {leg.asset for leg in legs} | {asset for asset, balance in book.balances.items() if _counts(asset, balance, book, model)}
+    needed = _needed(book, legs, model)
     assets = sorted({*book.balances, *orders, *needed, book.currency})
     wallets = dict.fromkeys(assets, ZERO) | dict(book.balances)
     rates = {asset: _rate(asset, book, market, needed=asset in needed) for asset in assets}
@@ -25,7 +25,7 @@ def pools_of(book: Book, legs: Sequence[Leg], orders: Mapping[str, Decimal], mar
         wallets[group[0].asset] -= _isolated_wallet(group)
     if model.pooling == WEIGHTED:
         whole = _weighted(book, (wallets, rates), crossed, orders)
-        return [leg._replace(pool=WHOLE, conversion=rates[leg.asset] or ZERO) for leg in legs], [whole]
+        return [leg._replace(pool=WHOLE, conversion=rates[leg.asset] or ZERO) for leg in legs], [_followed(whole, book, market)]
     pools = [_pool((f"{WHOLE}{asset}", asset, None), wallets[asset], crossed[asset], (rate, model), orders.get(asset, ZERO))
              for asset, rate in rates.items() if rate is not None]
     return list(legs), pools + [_isolated_pool(group, rates[group[0].asset], model) for group in isolated.values()]
@@ -88,13 +88,21 @@ def _weighted(
     return Pool(WHOLE, CROSS, book.currency, None, total[0], equity, total[1], total[2], total[3], collateral=collateral)
 
 
-def _counts(asset: str, balance: Decimal, book: Book, model: Model) -> bool:
-    """Whether the account cannot be judged without a balance: a debt, or collateral of a weighted pool."""
-    return balance < 0 or (balance > 0 and model.pooling == WEIGHTED and book.weights.get(asset, ONE) > 0)
+def _followed(pool: Pool, book: Book, market: Market) -> Pool:
+    """The weighted pool, its collateral with the instrument that each one's worth moves with."""
+    follows = {asset: found._replace(via=market.via(asset, book.currency, book.venue)) for asset, found in pool.collateral.items()}
+    return pool._replace(collateral=follows)
+
+
+def _needed(book: Book, legs: Sequence[Leg], model: Model) -> set[str]:
+    """Assets without whose rate the account cannot be judged: of positions, debts, collateral of a weighted pool."""
+    weighed = {asset for asset in book.balances if model.pooling == WEIGHTED and book.weights.get(asset, ONE) > 0}
+    found = {asset for asset, balance in book.balances.items() if balance < 0 or (balance and asset in weighed)}
+    return found | {leg.asset for leg in legs}
 
 
 def _rate(asset: str, book: Book, market: Market, *, needed: bool) -> Decimal | None:
-    """To the account's currency; a needed one that is missing is a reason for unknown, any other asset is left out of the totals, and said."""
+    """To the account's currency; a needed one that is missing is a reason for unknown, any other asset is left out and said."""
     if asset == book.currency:
         return ONE
     if not needed and not market.convertible(asset, book.currency, book.venue):

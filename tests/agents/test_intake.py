@@ -1,4 +1,4 @@
-"""What an evaluation's input may leave out and what it may not: a missing or impossible figure is refused by name, never taken for nothing."""
+"""What an evaluation's input may leave out and what not: a missing or impossible figure is refused by name, never taken for nothing."""
 
 import copy
 from typing import Any
@@ -91,7 +91,8 @@ def test_unknown_is_what_a_missing_rate_or_price_would_change(given: Json, rung:
 def test_a_position_that_cannot_be_valued_is_listed_without_figures() -> None:
     rows = [{**POSITION, "symbol": "X"}, POSITION, {**POSITION, "quantity": "0"}]
     found: Any = evaluate_json(ACCOUNT | {"positions": rows})
-    assert [(row["symbol"], row["notional"], row["rung"]) for row in found["positions"]] == [("X", None, "unknown"), ("BTCUSDT", "1000", "unknown")]
+    said = [(row["symbol"], row["notional"], row["rung"]) for row in found["positions"]]
+    assert said == [("X", None, "unknown"), ("BTCUSDT", "1000", "unknown")]
     assert found["positions"][0].keys() == found["positions"][1].keys()
 
 

@@ -199,3 +199,30 @@ def test_the_larger_leg_is_the_one_of_more_margin(lots: tuple[str, str], rates: 
                            "rules": {"EURUSD": {"hedged_mode": "larger", "margin_rate": rates}},
                            "prices": {"EURUSD": {"bid": "1", "ask": "1"}}})
     assert found["initial_margin"] == margin
+
+
+@pytest.mark.parametrize(
+    ("more", "price", "gone"),
+    [
+        ({}, D(50_050) / D("1.94"), D(49_900) / D("1.95")),  # a coin beside a coin's contract falls with it
+        ({"rates": {"BTC/USDT": "49000"}}, D(3_500) / D("0.99"), D(3_350)),  # a given rate stays
+    ],
+)
+def test_collateral_falls_with_the_contract_of_its_own_coin(more: Json, price: Decimal, gone: Decimal) -> None:
+    rows = [{"quantity": "1", "entry_price": "50000"}, {"symbol": "ETHUSDT", "quantity": "-5", "entry_price": "3000"}]
+    given: Json = {"balances": {"USDT": "100", "BTC": "1"}, "collateral_weights": {"BTC": "0.95", "USDT": "0.99"},
+                   "rules": {"BTCUSDT": FLAT, "ETHUSDT": FLAT}, **more}
+    prices = {"BTCUSDT": {"mark": "49000"}, "ETHUSDT": {"mark": "3000"}}
+    row = usdt("binance_usdm_multi_asset", *rows, **given, prices=prices)["positions"][0]
+    assert [round(D(row[name]), 12) for name in ("liquidation_price_below", "bankruptcy_price")] == [round(price, 12), round(gone, 12)]
+    prices["BTCUSDT"]["mark"] = row["liquidation_price_below"]
+    assert usdt("binance_usdm_multi_asset", *rows, **given, prices=prices)["margin_ratio"] == "1"
+
+
+@pytest.mark.parametrize(("model", "mode", "rung"), [("binance_usdm", "percent", "margin_call"), ("mt5", "ratio", "margin_call")])
+def test_a_mode_of_thresholds_has_its_own_defaults(model: str, mode: str, rung: str) -> None:
+    row = {"symbol": "X", "side": "LONG", "quantity": "1", "entry_price": "100"}
+    found = evaluate_json({"model": model, "currency": "USD", "balances": {"USD": "99" if mode == "percent" else "105"}, "positions": [row],
+                           "prices": {"X": {"bid": "100", "ask": "100", "mark": "100"}}, "thresholds": {"mode": mode},
+                           "rules": {"X": {"calc_mode": "CFD", "brackets": [{"rate": "0.01"}]}}})
+    assert found["rung"] == rung
