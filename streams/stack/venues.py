@@ -40,6 +40,8 @@ class Simulated(NamedTuple):
 def start_venues(config: Config, state: State, simulated: bool) -> str:
     """Starts what there is to start, returns when every account of the run is live; the ingestion's URL. Raises `StackError`."""
     names: set[str] = set()
+    if not vault_file(config).exists():
+        add_key(vault_file(config))
     state.addresses[CONTROL] = ""
     if "venue_hosts" in state.own:
         state.addresses[HOSTS] = ""  # whoever sourced an earlier stack's addresses means none of them
@@ -85,8 +87,6 @@ def _made(config: Config, state: State) -> list[tuple[Simulated, Credentials]]:
 
 async def _register(config: Config, state: State, made: list[tuple[Simulated, Credentials]]) -> None:
     """As `marginstream accounts` does it; those of earlier runs end, for their venue has."""
-    if not vault_file(config).exists():
-        add_key(vault_file(config))
     vault = Vault(vault_file(config))
     async with await psycopg.AsyncConnection.connect(config.postgres_dsn, autocommit=True) as connection:
         rows = await (await connection.execute("SELECT user_key, account_id FROM exchange_accounts WHERE is_active AND user_key LIKE %s",

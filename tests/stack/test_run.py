@@ -7,7 +7,7 @@ import pytest
 
 from tests.stack.test_stack import Stack
 
-SETTINGS = {"RUN_SECONDS": "6", "GENERATOR_USERS": "20", "GENERATOR_EVENTS_PER_S": "40", "GENERATOR_TICKS_PER_S": "60",
+SETTINGS = {"RUN_SECONDS": "12", "GENERATOR_USERS": "20", "GENERATOR_EVENTS_PER_S": "40", "GENERATOR_TICKS_PER_S": "60",
             "SIMULATOR_USERS": "1", "SIMULATOR_EVENTS_PER_S": "10"}
 _TOLD = """SELECT count(DISTINCT f.account_id), count(*) FROM fills f WHERE user_key LIKE 'demo:sim-%'"""
 _REGISTERED = "SELECT is_active, count(*) FROM exchange_accounts WHERE user_key LIKE 'demo:sim-%' GROUP BY 1 ORDER BY 1"
