@@ -16,7 +16,7 @@ from confluent_kafka.cimpl import NewTopic
 from psycopg.conninfo import make_conninfo
 from psycopg.types.json import Jsonb
 
-from schemas.engine_pb2 import Liquidation, MarginCall
+from schemas.engine_pb2 import NORMAL, WARNING, Liquidation, MarginCall
 from streams import topics
 from streams.bridges import postgres
 from streams.bridges import relay as relaying
@@ -70,7 +70,8 @@ async def lived(dsn: str, database: Database) -> MoneyWorld:
                 await world.turn()
         for book in (orders_state("o1", "o2", user="live:1"), orders_state("o2", version=2, user="live:1")):
             world.topics.append(topics.ORDER_STATES, "live:1", book.SerializeToString())
-        said = MarginCall(id="live:1/house/1/t1", user_id="live:1", account_id="house", before=1, after=2, episode=1, transition=1)
+        said = MarginCall(id="live:1/house/1/t1", user_id="live:1", account_id="house", before=NORMAL, after=WARNING, episode=1,
+                          transition=1)
         done = Liquidation(id="live:1/house/1/s0", user_id="live:1", account_id="house", episode=1, refused="no mark")
         world.topics.append(topics.MARGIN_CALLS, "live:1", said.SerializeToString())
         world.topics.append(topics.LIQUIDATIONS, "live:1", done.SerializeToString())
