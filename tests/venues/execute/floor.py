@@ -47,7 +47,8 @@ class Floor:
     def step(self, side: str = BOTH, number: int = 2) -> Step:
         """Closes a part of the position."""
         ident = step_id("live:1", self.account.name, 1, number)
-        return Step(ident, "live:1", self.account.name, CLOSE, self.venue, self.symbol, side, Decimal(self.closes), self.rest.clock.now_ms())
+        now_ms = self.rest.clock.now_ms()
+        return Step(ident, "live:1", self.account.name, CLOSE, self.venue, self.symbol, side, Decimal(self.closes), now_ms)
 
     def hold(self, side: str = "BUY") -> None:
         """A position, two resting orders and a conditional one; an order of another symbol."""
@@ -113,7 +114,8 @@ class Floor:
         request, at_ms = command
         try:
             async with asyncio.timeout(self.limits.ask_within_ms / 1_000):
-                return Reply(0, await (self.rest.ask_as_of(request, self._keys, at_ms) if at_ms else self.rest.ask(request, self._keys, True)))
+                asked = self.rest.ask_as_of(request, self._keys, at_ms) if at_ms else self.rest.ask(request, self._keys, urgent=True)
+                return Reply(0, await asked)
         except Refused as refused:
             return Reply(0, refused=refused.judged)
         except TimeoutError:

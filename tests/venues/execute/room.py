@@ -54,7 +54,8 @@ class Book:
         self.user = user or self.user
         async with await psycopg.AsyncConnection.connect(self.config.postgres_dsn, autocommit=True) as connection:
             new = NewAccount(self.user, self.name, "binance_usdm", execution="venue")
-            await store.add(connection, Vault(vault_file(self.config)), new, Credentials(Secret(self.account.key), Secret(self.account.secret)))
+            keys = Credentials(Secret(self.account.key), Secret(self.account.secret))
+            await store.add(connection, Vault(vault_file(self.config)), new, keys)
             if opted:
                 await permit(connection, self.user, self.name, wanted=True)
 
@@ -115,7 +116,8 @@ async def told(config: Config, topic: str, key: str) -> list[Message]:
         found: list[Message] = []
         while await consumer.position(place) < end:
             for records in (await consumer.getmany(timeout_ms=500)).values():
-                found += [BY_NAME[topic].message.FromString(one.value) for one in records if one.key == key.encode()]  # type: ignore[attr-defined]
+                mine = [one.value for one in records if one.key == key.encode()]
+                found += map(BY_NAME[topic].message.FromString, mine)  # type: ignore[attr-defined]
         return found
     finally:
         await consumer.stop()

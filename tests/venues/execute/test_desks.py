@@ -16,7 +16,8 @@ DUPLICATE = {
     OKX: (200, {"code": "1", "msg": "All operations failed", "data": [{"sCode": "51016", "sMsg": "Client order ID already exists."}]}),
     KUCOIN: (200, {"code": "300018", "msg": "clientOid parameter repeated"})}
 FAULTS: dict[str, dict[str, object]] = {
-    "before": {"status": 503}, "after": {"status": 503, "after_effect": True}, "cut": {"status": 200, "body": "<html>", "after_effect": True},
+    "before": {"status": 503},
+    "after": {"status": 503, "after_effect": True}, "cut": {"status": 200, "body": "<html>", "after_effect": True},
     "unread": {"status": 200, "body": "<html>"}, "limited": {"status": 429}}
 
 
@@ -160,7 +161,8 @@ async def test_what_the_venue_refuses_is_said_in_its_words_without_secrets(venue
 
 @pytest.mark.parametrize("venue", VENUES)
 @pytest.mark.parametrize(("limits", "says"), [
-    (QUICK._replace(dry_run=True), "dry run: would close"), (QUICK._replace(step_notional_max=Decimal(11_999)), "at most 11999 a step, was 12")])
+    (QUICK._replace(dry_run=True), "dry run: would close"),
+    (QUICK._replace(step_notional_max=Decimal(11_999)), "at most 11999 a step, was 12")])
 async def test_a_dry_run_and_a_cap_touch_nothing(venue: str, limits: Limits, says: str) -> None:
     async with floor(venue) as found:
         found.hold()

@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -28,6 +29,10 @@ async def connect(dsn: str) -> Connection:
     return await psycopg.AsyncConnection.connect(dsn, autocommit=True)
 
 
+async def rows(connection: Connection, query: str) -> list[tuple[str, ...]]:
+    return await (await connection.execute(query.encode())).fetchall()
+
+
 @pytest.fixture
 async def account(dsn: str, tmp_path: Path) -> str:
     """An account that did not opt in; the data folder."""
@@ -39,6 +44,15 @@ async def account(dsn: str, tmp_path: Path) -> str:
                            Credentials(Secret("k"), Secret("s")))
         await connection.execute("TRUNCATE outbox")
     return str(tmp_path)
+
+
+@pytest.fixture
+async def crowd(dsn: str, account: str) -> AsyncIterator[list[Connection]]:
+    """Eight connections."""
+    del account
+    found = [await connect(dsn) for _ in range(8)]
+    yield found
+    await asyncio.gather(*(connection.close() for connection in found))
 
 
 async def test_nobody_is_opted_in_and_a_claim_is_refused(dsn: str, account: str) -> None:
@@ -60,48 +74,42 @@ async def test_who_opts_in_is_told_to_the_engine(dsn: str, account: str) -> None
             found = await store.look(connection, STEP.name)
             assert found is not None
             assert (found.execute, found.execution) == (wanted, "venue")
-        facts = await (await connection.execute("SELECT value -> 'exchange_account' FROM outbox ORDER BY id")).fetchall()
-        assert [(fact["auto_reduce"], fact["execution"]) for (fact,) in facts] == [(True, "venue"), (False, "venue")]
-        audit = await (await connection.execute("SELECT action FROM audit_log WHERE user_key = 'live:1' ORDER BY id DESC LIMIT 2")).fetchall()
+        facts = await rows(connection, """
+            SELECT a ->> 'auto_reduce', a ->> 'execution' FROM (SELECT value -> 'exchange_account' AS a FROM outbox) AS facts""")
+        assert sorted(facts) == [("false", "venue"), ("true", "venue")]
+        audit = await rows(connection, "SELECT action FROM audit_log WHERE user_key = 'live:1' ORDER BY id DESC LIMIT 2")
         assert audit == [("execution_withdrawn",), ("execution_permitted",)]
         with pytest.raises(ValueError, match="expected an account of the user"):
             await store.permit(connection, "live:1", "other", True)
 
 
-async def test_of_many_claims_one_is_ours(dsn: str, account: str) -> None:
-    connections = [await connect(dsn) for _ in range(8)]
-    await store.permit(connections[0], "live:1", "a1", True)
+async def test_of_many_claims_one_is_ours(crowd: list[Connection]) -> None:
+    await store.permit(crowd[0], "live:1", "a1", True)
     for attempts in range(3):
-        claims = await asyncio.gather(*(store.claim(one, STEP, Claim(Decimal(10), attempts), NONE) for one in connections))
+        claims = await asyncio.gather(*(store.claim(one, STEP, Claim(Decimal(10), attempts), NONE) for one in crowd))
         assert sorted(claim.mine for claim in claims) == [False] * 7 + [True]
         assert {claim.attempts for claim in claims} == {attempts + 1}
         assert {claim.text for claim in claims} == {""}
-    assert (await store.recall(connections[0], STEP)).attempts == 3
-    await store.note(connections[0], STEP, Outcome("filled"))
-    row = await (await connections[0].execute("SELECT status, notional, client_order_id FROM executions")).fetchone()
+    assert (await store.recall(crowd[0], STEP)).attempts == 3
+    await store.note(crowd[0], STEP, Outcome("filled"))
+    row = await (await crowd[0].execute("SELECT status, notional, client_order_id FROM executions")).fetchone()
     assert row == ("filled", Decimal(10), STEP.client_order_id)
-    for connection in connections:
-        await connection.close()
 
 
-async def test_an_hour_holds_no_more_than_its_bound_however_many_ask(dsn: str, account: str) -> None:
-    connections = [await connect(dsn) for _ in range(8)]
-    await store.permit(connections[0], "live:1", "a1", True)
+async def test_an_hour_holds_no_more_than_its_bound_however_many_ask(crowd: list[Connection]) -> None:
+    await store.permit(crowd[0], "live:1", "a1", True)
     limits = Limits(hour_notional_max=Decimal(35))
     steps = [STEP._replace(step_id=f"live:1/a1/2/s{number}") for number in range(8)]
     claims = await asyncio.gather(*(store.claim(one, step, Claim(Decimal(10), 0), limits)
-                                    for one, step in zip(connections, steps, strict=True)))
+                                    for one, step in zip(crowd, steps, strict=True)))
     assert sum(claim.mine for claim in claims) == 3
     assert {claim.text for claim in claims if not claim.mine} == {"notional: expected at most 35 an hour, was 40 with this step"}
-    await connections[0].execute("UPDATE executions SET sent_at = sent_at - INTERVAL '61 minutes'")
-    late = next(step for step, claim in zip(steps, claims, strict=True) if not claim.mine)
-    assert (await store.claim(connections[0], late, Claim(Decimal(10), 0), limits)).mine
-    again = next(step for step, claim in zip(steps, claims, strict=True) if claim.mine)
-    known = await store.recall(connections[0], again)
+    await crowd[0].execute("UPDATE executions SET sent_at = sent_at - INTERVAL '61 minutes'")
+    ours = [claim.mine for claim in claims]
+    assert (await store.claim(crowd[0], steps[ours.index(False)], Claim(Decimal(10), 0), limits)).mine
+    known = await store.recall(crowd[0], steps[ours.index(True)])
     assert known.attempts == 1
     assert known.age_ms > 3_600_000
-    for connection in connections:
-        await connection.close()
 
 
 def test_the_console_opts_in_and_out(dsn: str, account: str) -> None:
