@@ -13,7 +13,7 @@ from schemas.engine_pb2 import DeadLetter, PriceTick
 from streams.venues import metrics
 
 log = logging.getLogger(__name__)
-INSTRUMENTS_MAX, LETTERS_MAX, _BATCH_MAX, _AGAIN_S = 20_000, 1_000, 500, 1.0
+INSTRUMENTS_MAX, LETTERS_MAX, _BATCH_MAX, _AGAIN_S, _STOP_S = 20_000, 1_000, 500, 1.0, 2.0
 
 
 class Latest:
@@ -56,12 +56,12 @@ class Latest:
 
 
 class TickPublisher:
-    """`put` never waits; `run` sends until cancelled."""
+    """`put` never waits; `run` sends until `close`."""
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
         self.latest = Latest()
-        self.sent = 0
+        self.sent, self._closing = 0, False
         self._filled = asyncio.Event()
 
     def put(self, tick: PriceTick) -> None:
@@ -72,19 +72,28 @@ class TickPublisher:
         self.latest.write(letter)
         self._filled.set()
 
+    async def close(self, task: asyncio.Task[None]) -> None:
+        """Ends `run`, which is this task, within seconds: a library under it may swallow one cancellation, not all."""
+        self._closing = True
+        while not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=_AGAIN_S)
+
     async def run(self) -> None:
-        while True:
+        """Until closed."""
+        while not self._closing:
             producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, acks="all", enable_idempotence=True, linger_ms=2,
                                         compression_type="gzip", metadata_max_age_ms=10_000)
             try:
                 await producer.start()
-                while True:
+                while not self._closing:
                     await self._send(producer)
             except (KafkaError, OSError) as error:
                 log.error("ticks: kafka at %s: expected an answer, was %s", self._bootstrap, type(error).__name__)
             finally:
                 with suppress(TimeoutError, KafkaError):
-                    await asyncio.wait_for(producer.stop(), 2.0)
+                    async with asyncio.timeout(_STOP_S):
+                        await producer.stop()
             await asyncio.sleep(_AGAIN_S)
 
     async def _send(self, producer: AIOKafkaProducer) -> None:

@@ -76,8 +76,7 @@ class MarketData:
                     log.error("market data: %s", type(error).__name__)
                 await asyncio.sleep(_LOOK_S)
         finally:
-            sending.cancel()
-            await asyncio.gather(sending, *(wire.close() for wire in self.wires.values()), return_exceptions=True)
+            await asyncio.gather(self.publisher.close(sending), *(wire.close() for wire in self.wires.values()), return_exceptions=True)
 
     def _look(self) -> None:
         held = [one for one in self._holdings() if one.rest.venue.name in FEEDS]

@@ -70,11 +70,16 @@ def joined(before: Mark, after: Mark) -> Mark:
     return before._replace(**{name: value for name, value in after._asdict().items() if value is not None})
 
 
+def _minute(at_ms: int) -> int:
+    """The nearest one: what is said in ms to go must name the same moment every time."""
+    return (at_ms + 30_000) // 60_000 * 60_000
+
+
 def _mark(question: Question, row: Fields, now_ms: int) -> Mark:
     price = parse_optional(row.said(question.mark)) if question.mark else None
     if price is not None and price <= ZERO:
         raise BadNumber(f"mark: expected a price above 0, was {price}")
     rate = parse_optional(row.said(question.rate)) if question.rate else None
     wait_ms = row.whole(question.wait) if question.wait else None
-    at_ms = now_ms + wait_ms if wait_ms is not None else row.moment(question.funding) if question.funding else None
+    at_ms = _minute(now_ms + wait_ms) if wait_ms is not None else row.moment(question.funding) if question.funding else None
     return Mark(price, rate, at_ms)

@@ -68,7 +68,7 @@ class BybitRest:
             mark = say(self.exchange.marks[one.symbol])
             rows.append({"symbol": one.symbol, "lastPrice": mark, "indexPrice": mark, "markPrice": mark, "bid1Price": say(bid),
                          "bid1Size": "10", "ask1Price": say(ask), "ask1Size": "10", "fundingRate": "0.0001",
-                         "nextFundingTime": str(self.exchange.clock.now_ms() + 1)})
+                         "nextFundingTime": str(self.exchange.funding_ms())})
         return {"category": "linear", "list": rows}
 
     def risk_limits(self, call: Call) -> object:

@@ -9,6 +9,7 @@ from streams.venues.simulator.books import BOTH, BUY, SELL, Account, Event, Exec
 from streams.venues.simulator.conditions import Conditions
 from streams.venues.simulator.margin import isolated_ratio, pool, ratio
 
+FUNDING_MS = 28_800_000
 CALL_AT = Decimal("0.8")  # maintenance over equity at which the venue warns
 
 
@@ -44,6 +45,10 @@ class Exchange(Conditions):
         self._match(account, order, events, resting=True)
         self.tell(account, events)
         return order
+
+    def funding_ms(self) -> int:
+        """When the next funding is due: every eight hours."""
+        return self.clock.now_ms() // FUNDING_MS * FUNDING_MS + FUNDING_MS
 
     def set_price(self, symbol: str, price: Decimal) -> None:
         """The mark moves: resting orders are filled, conditions fire, margin is watched."""

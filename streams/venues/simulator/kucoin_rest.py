@@ -67,8 +67,10 @@ class KucoinRest:
                 "fundingBaseSymbol": ".XBTINT8H", "fundingQuoteSymbol": ".USDTINT8H", "fundingRateSymbol": f".{one.symbol}FPI8H",
                 "indexSymbol": ".KXBTUSDT", "settlementSymbol": "", "status": "Open", "fundingFeeRate": 0.0001,
                 "predictedFundingFeeRate": 0.0001, "openInterest": "100", "turnoverOf24h": 1.0, "volumeOf24h": 1.0, "markPrice": mark,
-                "indexPrice": mark, "lastTradePrice": mark, "nextFundingRateTime": 1000, "maxLeverage": 125, "sourceExchanges": ["kucoin"],
-                "lowPrice": mark, "highPrice": mark, "priceChgPct": 0.0, "priceChg": 0.0, "supportCross": True}
+                "indexPrice": mark, "lastTradePrice": mark,
+                "nextFundingRateTime": self.exchange.funding_ms() - self.exchange.clock.now_ms(),
+                "maxLeverage": 125, "sourceExchanges": ["kucoin"], "lowPrice": mark, "highPrice": mark, "priceChgPct": 0.0, "priceChg": 0.0,
+                "supportCross": True}
 
     def ticker(self, call: Call) -> object:
         one = self._instrument(call.need("symbol"))

@@ -40,7 +40,8 @@ class OkxRest:
         """The endpoints."""
         public: dict[str, Callable[[Call], object]] = {
             "public/time": lambda _: [{"ts": str(self.exchange.clock.now_ms())}], "public/instruments": self.instruments,
-            "public/mark-price": self.marks, "market/tickers": self.tickers, "market/ticker": self.tickers,
+            "public/mark-price": self.marks, "public/funding-rate": self.fundings,
+            "market/tickers": self.tickers, "market/ticker": self.tickers,
             "public/position-tiers": self.tiers, "system/status": lambda _: []}
         reads: dict[str, Callable[[Call], object]] = {
             "account/balance": lambda call: [self.wire.balance(call.account)], "account/positions": self.positions,
@@ -78,6 +79,12 @@ class OkxRest:
         now = str(self.exchange.clock.now_ms())
         return [{"instType": "SWAP", "instId": one.symbol, "markPx": say(self.exchange.marks[one.symbol]), "ts": now}
                 for one in self._listed(call)]
+
+    def fundings(self, call: Call) -> object:
+        wanted, due = call.need("instId"), self.exchange.funding_ms()
+        return [{"instType": "SWAP", "instId": one.symbol, "fundingRate": "0.0001", "nextFundingRate": "", "fundingTime": str(due),
+                 "nextFundingTime": str(due + 28_800_000), "method": "current_period", "ts": str(self.exchange.clock.now_ms())}
+                for one in self.exchange.instruments.values() if wanted in {"ANY", one.symbol}]
 
     def tickers(self, call: Call) -> object:
         rows, now = [], str(self.exchange.clock.now_ms())

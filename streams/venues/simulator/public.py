@@ -73,7 +73,8 @@ def bybit_frames(exchange: Exchange, symbol: str, count: int) -> Mapping[str, Js
     start = now - now % _MINUTE_MS
     ticker = {"symbol": symbol, "tickDirection": "PlusTick", "price24hPcnt": "0", "lastPrice": price, "prevPrice24h": price,
               "highPrice24h": price, "lowPrice24h": price, "prevPrice1h": price, "markPrice": price, "indexPrice": price,
-              "openInterest": "1", "openInterestValue": "1", "turnover24h": "1", "volume24h": "1", "nextFundingTime": str(start),
+              "openInterest": "1", "openInterestValue": "1", "turnover24h": "1", "volume24h": "1",
+              "nextFundingTime": str(exchange.funding_ms()),
               "fundingRate": "0.0001", "bid1Price": bid, "bid1Size": "10", "ask1Price": ask, "ask1Size": "10"}
     candle = {"start": start, "end": start + _MINUTE_MS - 1, "interval": "1", "open": price, "close": price, "high": price, "low": price,
               "volume": "1", "turnover": price, "confirm": False, "timestamp": now}
@@ -93,7 +94,7 @@ def okx_frames(exchange: Exchange, symbol: str, count: int) -> Mapping[str, Json
                     "sodUtc0": price, "sodUtc8": price, "ts": str(now)},
         "trades": {"instId": symbol, "tradeId": str(count), "px": price, "sz": "1", "side": "buy", "ts": str(now), "count": "1"},
         "funding-rate": {"instType": "SWAP", "instId": symbol, "fundingRate": "0.0001", "nextFundingRate": "", "ts": str(now),
-                         "fundingTime": str(now + 1), "nextFundingTime": str(now + 1)},
+                         "fundingTime": str(exchange.funding_ms()), "nextFundingTime": str(exchange.funding_ms())},
         "candle1m": [str(now - now % _MINUTE_MS), price, price, price, price, "1", "1", price, "0"]}
     return {f"{channel}:{symbol}": {"arg": {"channel": channel, "instId": symbol}, "data": [row]} for channel, row in rows.items()}
 

@@ -89,7 +89,7 @@ ROWS: dict[str, list[Any]] = {
     "bybit_v5": [{"result": {"list": [{"symbol": "X", "markPrice": "1.50", "fundingRate": "-0.0001", "nextFundingTime": str(NOW)}]}}],
     "okx_v5": [{"data": [{"instId": "X", "markPx": "1.50", "ts": "1"}]},
                {"data": [{"instId": "X", "fundingRate": "-0.0001", "fundingTime": str(NOW)}]}],
-    "kucoin_futures": [{"data": [{"symbol": "X", "markPrice": 1.50, "fundingFeeRate": -0.0001, "nextFundingRateTime": 5_000}]}],
+    "kucoin_futures": [{"data": [{"symbol": "X", "markPrice": 1.50, "fundingFeeRate": -0.0001, "nextFundingRateTime": 40_000}]}],
 }
 
 
@@ -99,7 +99,7 @@ def test_each_venue_tells_marks_and_funding(venue: str) -> None:
     for question, body in zip(QUESTIONS[venue], ROWS[venue], strict=True):
         mark = joined(mark, read_marks(venue, question, raw(body), NOW)[f"{venue}:X"])
     assert (mark.price, mark.rate) == (Decimal("1.5"), Decimal("-0.0001"))
-    assert mark.funding_ms == NOW + (5_000 if venue == "kucoin_futures" else 0)
+    assert mark.funding_ms == (NOW // MINUTE * MINUTE + MINUTE if venue == "kucoin_futures" else NOW)
 
 
 @pytest.mark.parametrize("venue", VENUES)
