@@ -64,6 +64,8 @@ def rule_of(raw: object, symbol: str, book: Book) -> Instrument:
     found = replace(default, base=base, quote=quote, settle=settle)
     if model is not None:
         found = _tiered(row, replace(found, settle=settle_of(found, model, book.currency)), model, where)
+    else:
+        _tiered(row, found, MODEL_POLICIES["binance_usdm"], where)  # FX has no use for a table; a malformed one is refused all the same
     fields.not_negative(row, "maintenance_margin", where)  # of FUTURES: their venue's; thresholds here go by the initial margin
     return replace(
         found,

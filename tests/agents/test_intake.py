@@ -96,6 +96,12 @@ def test_a_position_that_cannot_be_valued_is_listed_without_figures() -> None:
     assert found["positions"][0].keys() == found["positions"][1].keys()
 
 
+@pytest.mark.parametrize("rule", [{"brackets": [{"rate": "NaN"}]}, {"tier_policy": "x"}, {"brackets": [{"rate": "0.1", "nope": "1"}]}])
+def test_a_malformed_table_is_refused_where_nobody_needs_one(rule: Json) -> None:
+    with pytest.raises(BadInput, match=r"rules\.X\."):
+        evaluate_json({"model": "mt5", "rules": {"X": rule}})
+
+
 @pytest.mark.parametrize("rule", [{}, {"settle": "BTC"}, {"base": "BTC"}, {"base": "BTC", "quote": "USD", "settle": "BTC"}])
 @pytest.mark.parametrize("symbol", ["BTCUSD_PERP", "BTCUSDH25", "X"])
 def test_a_coin_margined_contract_is_inverse_whatever_its_name(symbol: str, rule: Json) -> None:
