@@ -85,7 +85,7 @@ class Monitor:
         session, clock = reader.session, reader.rest.clock
         poll = Poll(name, reader.rest.venue, session.ready, session.links, clock.venue_ms())
         try:
-            parts = await _answers(reader.rest, poll.questions(), reader.account.credentials(self._home.vault))
+            parts = await answers(reader.rest, poll.questions(), reader.account.credentials(self._home.vault))
             if self._home.readers.get(name) is not reader or reader.session is not session or session.ready != poll.live:
                 raise Refused(_MEANWHILE)
             outcome = self.poller.answered(poll, parts, reader.told, clock.now_ms())
@@ -141,7 +141,7 @@ class Monitor:
             self.waiting.popleft()
 
 
-async def _answers(rest: Rest, questions: Sequence[Request], credentials: Callable[[], Credentials]) -> dict[str, bytes]:
+async def answers(rest: Rest, questions: Sequence[Request], credentials: Callable[[], Credentials]) -> dict[str, bytes]:
     """By part, all its pages, at the weight of who can wait."""
     pages: dict[str, list[bytes]] = {}
     for request in questions:
@@ -157,7 +157,7 @@ async def _seen(rest: Rest) -> dict[str, Mark]:
     found: dict[str, Mark] = {}
     for question in QUESTIONS.get(rest.venue.name, ()):
         try:
-            body = await rest.ask(question.request, _nobody)
+            body = await rest.ask(question.request, nobody)
             for instrument, mark in read_marks(rest.venue.name, question, body, rest.clock.venue_ms()).items():
                 found[instrument] = joined(found.get(instrument, Mark()), mark)
         except (Refused, Unreadable) as error:
@@ -165,7 +165,8 @@ async def _seen(rest: Rest) -> dict[str, Mark]:
     return found
 
 
-def _nobody() -> Credentials:
+def nobody() -> Credentials:
+    """Of a public question."""
     return Credentials(Secret(""), Secret(""))
 
 
