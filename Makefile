@@ -16,7 +16,7 @@ COUNT ?= 100000
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down status test lint types unit clients chaos properties screen oracle lock fuzz proto compose clean clean-data
+.PHONY: help setup run up down status test lint types unit clients chaos ingest-campaign properties screen oracle lock fuzz proto compose clean clean-data
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -62,8 +62,12 @@ properties: $(READY) ## the random properties from other seeds: SEED=1 SEEDS=20,
 	@for seed in $$(seq $(SEED) $$(($(SEED) + $(SEEDS) - 1))); do echo "seed $$seed"; \
 	  $(BIN)/pytest -q -m hypothesis --hypothesis-profile=further --hypothesis-seed=$$seed --show-capture=no || exit 1; done
 
-money: $(READY) ## histories of admin operations under kills and outages: SEED=1 HISTORIES=200
+money: $(READY) ## histories of money under kills and outages, in one process and on the whole stack: SEED=1 HISTORIES=200
 	@$(BIN)/python -m tests.admin.history --seed $(SEED) --histories $(HISTORIES)
+	@$(BIN)/python -m tests.admin.campaign --seed $(SEED) --histories $(HISTORIES)
+
+ingest-campaign: $(READY) ## private streams under random faults, real sockets and Kafka: SEED=1 SEEDS=1
+	@$(BIN)/python -m tests.venues.campaign --seed $(SEED) --seeds $(SEEDS)
 
 clients: $(READY) ## other people's clients (their own environment, by hash) against the simulated venues
 	@$(BIN)/python -m tests.clients.environment

@@ -1,6 +1,7 @@
 """The schema is applied once, and a migration that was applied may not change."""
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import psycopg
@@ -8,6 +9,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from streams.bridges.migrate import SQL, Drifted, migrate
+from streams.stack.postgres import psql
 
 TABLES = {
     "users", "exchange_accounts", "orders", "fills", "positions", "balances", "transactions", "money_requests", "margin_events",
@@ -31,9 +33,18 @@ def test_every_table_of_the_fixed_surface_is_there(dsn: str) -> None:
 
 
 @pytest.mark.parametrize("query", sorted((SQL / "queries").glob("*.sql")), ids=lambda path: path.stem)
-def test_queries_people_ask_run(dsn: str, query: Path) -> None:
+def test_queries_people_ask_run_in_psql(dsn: str, query: Path) -> None:
+    """As the head of a file says; a user's queries name him, all others find him among all."""
     with psycopg.connect(dsn) as connection:
-        assert connection.execute(query.read_text().replace(":'user'", "'live:1'").encode()).description
+        connection.execute("""INSERT INTO users (user_key, user_type, user_id) VALUES ('live:1', 'live', '1') ON CONFLICT DO NOTHING""")
+    words = [str(psql()), dsn, "--no-psqlrc", "--csv", "-v", "ON_ERROR_STOP=1", "-v", "user=live:1", "-f", str(query)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    columns = done.stdout.splitlines()[0].split(",")
+    assert len(columns) > 1 and all(column.replace("_", "").replace("?", "").isalnum() for column in columns)
+    with psycopg.connect(dsn) as connection:
+        asked = connection.execute(query.read_text().replace(":'user'", "'live:1'").encode())
+        assert [column.name for column in asked.description or ()] == columns
 
 
 @pytest.mark.parametrize("text", ["SELECT * FROM orders ORDER BY updated_at DESC LIMIT 5", "SELECT * FROM positions WHERE status = 'open'"])
