@@ -4,6 +4,7 @@ Before anything is sent the order is looked for by its client order id, and the 
 found is sent again only when the venue's window for the earlier request has passed: it cannot come any more.
 """
 
+import json
 from collections.abc import Callable, Generator
 from decimal import Decimal
 from functools import partial
@@ -95,13 +96,15 @@ class _UnderWay:
 
     def _sent(self, reply: Reply) -> None:
         """What is sent is stamped with a time before it was written down."""
-        self.attempts = reply.attempts
+        self.attempts, self.known = reply.attempts, self.known or reply.known
         self.certain_ms = reply.now_ms - reply.age_ms + self.desk.window_ms + self.limits.slack_ms
 
     def _permit(self) -> None:
         """Nothing of this step is at the venue, or on its way: is it to be?"""
         if self.known:
-            raise _Over(Outcome("unknown", error="the venue says that the client order id was used, and does not show its order"))
+            raise _Over(Outcome("unknown", error="the venue said that it has the order, and does not show it"))
+        if self.attempts and self.now_ms < self.certain_ms:
+            raise _Over(Outcome("unknown", error="the order may still come"))
         if self.refusal:
             raise _Over(Outcome("refused", error=self.refusal))
         late_ms = self.now_ms - self.step.ordered_ms
@@ -126,9 +129,10 @@ class _UnderWay:
                     raise _Over(self._lost(found.text))
                 if isinstance(found, Found):
                     return found
-            if not self.attempts or asked_ms >= self.certain_ms:
+            if not self.attempts or (asked_ms >= self.certain_ms and not self.known) or self._given_up():
                 return None
-            yield from self._do(Wait(min(self.limits.poll_ms, max(1, self.certain_ms - self.now_ms))))
+            left_ms = self.limits.poll_ms if self.known else self.certain_ms - self.now_ms
+            yield from self._do(Wait(max(1, min(self.limits.poll_ms, left_ms))))
 
     def _follow(self, found: Found) -> Course:
         """The order's end."""
@@ -182,8 +186,11 @@ class _UnderWay:
         """Whatever comes back, the order is looked for: only a refusal with a code is taken at its word."""
         reply = yield from self._do(order)
         refused = reply.refused
-        if refused is None:
+        if refused is None and _is_taken(reply.body):
+            self.known = True
             yield from self._do(Tell(Outcome("accepted")))
+        elif refused is None:
+            yield from self._do(Tell(Outcome("unknown", error="the venue's answer cannot be read")))
         elif refused.code in self.desk.duplicates:
             self.known = True
         elif refused.reason in (Reason.REFUSED, Reason.AUTH) and refused.code:
@@ -215,6 +222,15 @@ class _UnderWay:
     def _lost(self, text: str) -> Outcome:
         """The venue tells us nothing: an order is there only if one was sent."""
         return Outcome("unknown" if self.attempts else "refused", error=text if self.attempts else f"{text}: not sent")
+
+
+def _is_taken(body: bytes) -> bool:
+    """Whether a venue's answer names the order it made; half an answer says nothing."""
+    try:
+        json.loads(body)
+    except ValueError:
+        return False
+    return b'"orderId"' in body or b'"ordId"' in body
 
 
 def _read(body: bytes, read: Callable[[bytes], Told]) -> Told | Judged:

@@ -108,6 +108,8 @@ class Runner:
             case Wait(ms):
                 await asyncio.sleep(ms / 1_000)
             case Tell(outcome):
+                if outcome.status == "accepted":  # from now on its absence at the venue is a view that lags
+                    await persist(self.home.database, lambda connection: store.note(connection, self.step, outcome))
                 await self._tell(outcome)
         return Reply(0)
 

@@ -67,4 +67,4 @@ async def permit(connection: Connection, user_key: str, account_id: str, wanted:
 def _reply(row: tuple[dict[str, int | str | bool]] | None) -> Reply:
     said = row[0] if row else {}
     return Reply(0, text=str(said.get("text", "")), attempts=int(said.get("attempts", 0)), age_ms=int(said.get("age_ms", 0)),
-                 mine=bool(said.get("mine", False)))
+                 mine=bool(said.get("mine", False)), known=bool(said.get("known", False)))

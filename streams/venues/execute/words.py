@@ -144,7 +144,7 @@ Command = Ask | Recall | Claim | Wait | Tell
 
 class Reply(NamedTuple):
     """What came of a command. `refused`: the venue's no, or none; `text`: why we may not; `attempts`, `age_ms`: how often and how long
-    ago it was sent; `mine`: the claim is ours."""
+    ago it was sent; `mine`: the claim is ours; `known`: the venue said that it took the order."""
 
     now_ms: int
     body: bytes = b""
@@ -153,6 +153,7 @@ class Reply(NamedTuple):
     attempts: int = 0
     age_ms: int = 0
     mine: bool = False
+    known: bool = False
 
 
 Course = Generator[Command, Reply, Outcome]

@@ -36,6 +36,7 @@ class Paper:
         self.attempts: dict[str, tuple[int, int]] = {}
         self.told: list[Outcome] = []
         self.stamp_ms = 0
+        self.hidden, self.known = False, False  # a view that lags: the order is not shown yet
         self.refusal, self.unique, self.part = "", False, Decimal(1)
 
     def desk(self) -> Desk:
@@ -66,11 +67,12 @@ class Paper:
                 self._arrive()
             case Tell(outcome):
                 self.told.append(outcome)
+                self.known = self.known or outcome.status == "accepted"
         return Reply(self.now_ms)
 
     def _reply(self, mine: str, text: str = "") -> Reply:
         attempts, at_ms = self.attempts.get(STEP.step_id, (0, self.now_ms))
-        return Reply(self.now_ms, text=text, attempts=attempts, age_ms=self.now_ms - at_ms, mine=bool(mine))
+        return Reply(self.now_ms, text=text, attempts=attempts, age_ms=self.now_ms - at_ms, mine=bool(mine), known=self.known)
 
     def _met(self, request: Request) -> Reply:
         fault = self.faults.pop(0) if self.faults else ""
@@ -89,7 +91,7 @@ class Paper:
         if request.part == "place":
             return self._place(Placed(self.now_ms, self.stamp_ms, request.path, Decimal(request.body)))
         if request.part == "find":
-            mine = [one for one in self.orders if one.client_id == request.path]
+            mine = [one for one in self.orders if one.client_id == request.path and not self.hidden]
             if not mine:
                 return Reply(self.now_ms, refused=Judged(Reason.REFUSED, text="no such order", code="absent"))
             said = {"status": "filled" if self.part == 1 else "ended", "filled": str(mine[-1].quantity * self.part)}
@@ -111,7 +113,7 @@ class Paper:
             return Reply(self.now_ms, refused=Judged(Reason.REFUSED, text="reduce-only", code="-2022"))
         self.orders.append(placed)
         self.position -= closed
-        return Reply(self.now_ms, b"{}")
+        return Reply(self.now_ms, b'{"orderId": 1}')
 
     def _arrive(self) -> None:
         for placed in [one for one in self.coming if one.due_ms <= self.now_ms]:

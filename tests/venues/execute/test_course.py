@@ -121,6 +121,22 @@ def test_a_duplicate_client_order_id_is_looked_up() -> None:
     assert (len(paper.orders), paper.position) == (1, Decimal("0.6"))
 
 
+@pytest.mark.parametrize("kill_at", range(8, 30))
+def test_what_the_venue_took_and_does_not_show_is_never_sent_again(kill_at: int) -> None:
+    """A view that lags behind the book by more than any window."""
+    paper = Paper()
+    paper.hidden = True
+    drive(paper, LONG, kill_at)
+    if not paper.known:  # it died before the answer came: only the window tells
+        paper.hidden = False
+    outcome = drive(paper, LIMITS)
+    assert outcome is not None
+    assert (outcome.status, len(paper.orders)) == ("unknown" if paper.hidden else "filled", 1)
+    paper.hidden = False
+    assert drive(paper, LIMITS) == FILLED
+    assert len(paper.orders) == 1
+
+
 @pytest.mark.parametrize(("change", "limits", "status", "says"), [
     ({"refusal": "the account did not opt in to execution"}, LIMITS, "refused", "did not opt in"),
     ({"refusal": "paused: global"}, LIMITS, "refused", "paused: global"),
