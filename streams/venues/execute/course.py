@@ -79,11 +79,12 @@ class _UnderWay:
             if found is not None:
                 return (yield from self._follow(found))
             self._permit()
-            cancelled = yield from self._clear()
             held = yield from self._hold()
             quantity = min(self.step.quantity, abs(held.amount))
             notional = quantity * held.each
-            self._bound(quantity, notional, cancelled)
+            self._bound(notional)
+            cancelled = yield from self._clear()
+            self._try_out(quantity, notional, cancelled)
             self._permit()
             as_of_ms = self.now_ms
             if (yield from self._claim(notional)):
@@ -111,10 +112,12 @@ class _UnderWay:
         if late_ms > self.limits.send_within_ms:
             raise _Over(Outcome("refused", error=f"expected to send it within {self.limits.send_within_ms} ms, was {late_ms}: not sent"))
 
-    def _bound(self, quantity: Decimal, notional: Decimal, cancelled: int) -> None:
+    def _bound(self, notional: Decimal) -> None:
         most = self.limits.step_notional_max
         if most and notional > most:
             raise _Over(Outcome("refused", error=f"notional: expected at most {most} a step, was {say_short(notional)}"))
+
+    def _try_out(self, quantity: Decimal, notional: Decimal, cancelled: int) -> None:
         if self.limits.dry_run:
             text = f"would close {say_short(quantity)} {self.step.symbol} {self.step.side}, notional {say_short(notional)}"
             raise _Over(Outcome("refused", error=f"dry run: {text}, after {cancelled} requests to cancel, as {self.step.client_order_id}"))

@@ -172,6 +172,5 @@ async def test_a_dry_run_and_a_cap_touch_nothing(venue: str, limits: Limits, say
         assert outcome.status == "refused"
         assert says in outcome.error
         assert (found.sent(found.step()), found.held()) == ([], Decimal(found.size))
-        if limits.dry_run:
-            assert found.waiting()[0] == {found.symbol, found.other}
-            assert len(found.waiting()[1]) == 1
+        assert found.waiting()[0] == {found.symbol, found.other}
+        assert len(found.waiting()[1]) == 1
