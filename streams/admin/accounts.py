@@ -68,8 +68,9 @@ class Accounts:
 
     async def listed(self, request: web.Request) -> web.Response:
         """Every account of the user, removed ones too."""
-        found = await self._desk.store.rows("SELECT shown_account(a) FROM exchange_accounts AS a WHERE user_key = %s ORDER BY account_id",
-                                            [self._desk.user(request)])
+        user = self._desk.user(request)
+        found = await self._desk.rows_of(
+            user, "SELECT shown_account(a) FROM exchange_accounts AS a WHERE user_key = %s ORDER BY account_id", [user])
         return respond(Answered(200, {"exchange_accounts": found}))
 
     async def remove(self, request: web.Request) -> web.Response:

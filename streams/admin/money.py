@@ -75,9 +75,10 @@ class Money:
 
     async def ledger(self, request: web.Request) -> web.Response:
         """The user's last ledger rows, the newest first."""
-        found = await self._desk.store.rows(
-            "SELECT shown_entry(t) FROM transactions AS t WHERE user_key = %s ORDER BY created_at DESC, source_sequence DESC LIMIT %s",
-            [self._desk.user(request), _PAGE_MAX])
+        user = self._desk.user(request)
+        found = await self._desk.rows_of(
+            user, "SELECT shown_entry(t) FROM transactions AS t WHERE user_key = %s"
+            " ORDER BY created_at DESC, source_sequence DESC LIMIT %s", [user, _PAGE_MAX])
         return respond(Answered(200, {"transactions": found}))
 
     async def _verified(self, function: str, given: Json, user: str, answering: tuple[Once | None, int]) -> Answered:

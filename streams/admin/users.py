@@ -69,8 +69,9 @@ class Users:
 
     async def audit(self, request: web.Request) -> web.Response:
         """What was done to the user, the newest first."""
-        found = await self._desk.store.rows(
-            "SELECT to_jsonb(a) FROM audit_log AS a WHERE user_key = %s ORDER BY id DESC LIMIT 100", [self._desk.user(request)])
+        user = self._desk.user(request)
+        found = await self._desk.rows_of(
+            user, "SELECT to_jsonb(a) FROM audit_log AS a WHERE user_key = %s ORDER BY id DESC LIMIT 100", [user])
         return answer({"audit": found})
 
     async def change(self, request: web.Request) -> web.Response:
