@@ -280,8 +280,11 @@ def main() -> int:
             print(f"seeds {seeds.start} to {seeds.stop - 1}: {sum(operations.values())} operations, {len(lines)} differences,"
                   f" {time.monotonic() - began:.0f} s", *lines[:20], sep="\n  ", flush=True)
         struck = dict(sorted(stack.struck.items()))
+        with psycopg.connect(stack.config.postgres_dsn) as rows:
+            audits = rows.execute("SELECT name, ran_at - last_success_at < '0', differences FROM audits ORDER BY 1").fetchall()
+            found = rows.execute("SELECT id, body FROM alerts WHERE kind = 'audit_differences'").fetchall()
     print(f"{asked.histories} histories from seed {asked.seed}: {sum(done.values())} operations {dict(done)}, {struck},"
-          f" {len(failed)} differences in {time.monotonic() - began:.0f} s")
+          f" audits {audits}, alerts {found}, {len(failed)} differences in {time.monotonic() - began:.0f} s")
     return 1 if failed else 0
 
 

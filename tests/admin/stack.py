@@ -33,7 +33,8 @@ class MoneyStack:
         self.config = Config(
             kafka_bootstrap=servers.kafka.bootstrap, redis_url=servers.redis_url, postgres_dsn=servers.postgres_dsn, partitions=2,
             data_dir=str(folder / "data"), session_timeout_s=3, web_port=self._ports["worker"], admin_port=self._ports["admin"],
-            grpc_port=self._ports["grpc"], worker_instance_id="money", worker_urls=self.url("worker"), app_id="money")
+            grpc_port=self._ports["grpc"], worker_instance_id="money", worker_urls=self.url("worker"), app_id="money",
+            audit_s=3.0)
         self._running: dict[str, Running] = {}
         self.struck: Counter[str] = Counter()
 

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from unittest import mock
 
 import msgspec
 import psycopg
@@ -13,6 +14,9 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from schemas.engine_pb2 import Anomaly, UserState
+from streams.admin.process import Watch
+from streams.admin.store import Store as AdminStore
+from streams.bridges import audit as mirrors
 from streams.bridges.audit import Audited, Over, audit
 from streams.bridges.compare import canonical_cache, canonical_state, differences, postgres_rows, redis_rows
 from streams.bridges.postgres import Postgres
@@ -130,6 +134,33 @@ def test_who_is_newer_than_told_or_moved_just_now_is_left(config: Config) -> Non
         client.hset("user:{live:3}:config", "group", "x")
     assert [one.users for one in asyncio.run(audit(config, still_s=60.0)).values()] == [0, 0]
     assert told
+
+
+def test_an_audit_is_kept_with_its_last_success(config: Config) -> None:
+    told = mirrored(config, version())
+
+    def kept() -> list[tuple[object, ...]]:
+        async def once() -> None:
+            store = AdminStore(config.postgres_dsn)
+            await Watch(store).audit_mirrors(config, asyncio.Event())
+            await store.close()
+
+        asyncio.run(once())
+        with psycopg.connect(config.postgres_dsn) as rows:
+            return rows.execute("SELECT name, last_success_at = ran_at, last_success_at, jsonb_array_length(differences) FROM audits"
+                                " ORDER BY 1").fetchall()
+
+    first = kept()
+    assert [(name, is_good, count) for name, is_good, _, count in first] == [("postgres", True, 0), ("redis", True, 0)]
+    with psycopg.connect(config.postgres_dsn) as rows:  # a minute ago, so that it is found
+        rows.execute("UPDATE users SET rung = rung, group_name = 'x' WHERE user_key = 'live:3'")
+    with mock.patch.object(mirrors, "STILL_S", 0.0), mock.patch.object(mirrors.audit, "__defaults__", (0.0, lambda: False)):
+        [(_, is_good, success, count), redis_row] = kept()
+    assert (is_good, success, count) == (False, first[0][2], 1)
+    assert redis_row[1] is True
+    with psycopg.connect(config.postgres_dsn) as rows:
+        assert rows.execute("SELECT id LIKE 'audit/postgres/%', kind FROM alerts").fetchall() == [(True, "audit_differences")]
+    assert right(config, told) == []
 
 
 def test_one_audit_at_a_time_and_none_at_the_end(config: Config) -> None:

@@ -66,12 +66,14 @@ def told() -> list[Sent]:
     return found
 
 
-async def _written(rows: Postgres, batch: list[Sent]) -> bool:
-    """False where writers locked each other out: the loop of a bridge, too, writes the batch again."""
-    try:
-        return await rows.write(batch) == []
-    except psycopg.errors.DeadlockDetected:
-        return False
+async def _written(rows: Postgres, batch: list[Sent]) -> None:
+    """Again where writers locked each other out, as the loop of a bridge does."""
+    while True:
+        try:
+            assert await rows.write(batch) == []
+        except psycopg.errors.DeadlockDetected:
+            continue
+        return
 
 
 class Writers:
@@ -102,8 +104,7 @@ class Writers:
             states = [one for one in batch if one.topic == topics.ACCOUNT_STATES]
             assert await bridge.write(states) == []
             assert await portfolios.write([one for one in batch if one.topic == topics.PORTFOLIOS]) == []
-            while not await _written(rows, [one for one in batch if one.topic != topics.PORTFOLIOS]):
-                continue
+            await _written(rows, [one for one in batch if one.topic != topics.PORTFOLIOS])
             if self._dice.random() < 0.3:
                 await bridge.shared.flush()
         await bridge.shared.flush()
