@@ -28,6 +28,8 @@ def run(options: argparse.Namespace, config: Config, lines: TextIO) -> int:
         main(config)
         return 0
     if options.command == "execute":
+        if not vault_file(config).exists():
+            raise BadSetting(f"{vault_file(config)}: expected the file of keys that `marginstream accounts add` makes, was none")
         execute(config)
         return 0
     try:

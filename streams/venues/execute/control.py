@@ -9,6 +9,7 @@ from agents.risk.world import Control, control_with, control_without
 from schemas import engine_pb2 as pb
 from schemas import names
 from schemas.user_data_pb2 import DERIVED, UserDataMarginCallEvent
+from streams.venues.execute.intake import started
 
 log = logging.getLogger(__name__)
 CALL_AGE_MS_MAX = 3_600_000  # an older call says nothing about now
@@ -23,8 +24,7 @@ class Controls:
 
     async def follow(self) -> None:
         """Until cancelled."""
-        consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False, fetch_max_wait_ms=100)
-        await consumer.start()
+        consumer = await started(lambda: AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False, fetch_max_wait_ms=100))
         try:
             place = TopicPartition(names.CONTROL, 0)
             consumer.assign([place])
@@ -49,14 +49,16 @@ class Controls:
             log.error("control offset=%d: expected a message, was %s", offset, type(error).__name__)
 
     def pause(self, event: UserDataMarginCallEvent, age_ms: int, now_ms: int) -> pb.Control | None:
-        """The fact that pauses the account of a venue's own call, unless it is paused; from now on it is."""
+        """The fact that pauses the account of a venue's own call, unless it is paused: to be `said`, once it is acknowledged."""
         meta = event.meta
         if meta.HasField("snapshot_end") or meta.source == DERIVED or age_ms > CALL_AGE_MS_MAX:
             return None
         scope = f"account:{meta.user_id}/{meta.account_id}"
         if scope in self.state.pauses:
             return None
-        fact = pb.Control(scope=scope, action=pb.Control.PAUSE, actor="execute", time_ms=now_ms,
+        return pb.Control(scope=scope, action=pb.Control.PAUSE, actor="execute", time_ms=now_ms,
                           reason="the venue called for margin: it may liquidate by itself")
+
+    def said(self, fact: pb.Control) -> None:
+        """What we know is on the topic holds from now on, not when we read it."""
         self.state = control_with(self.state, fact, self.state.offset)
-        return fact

@@ -1,12 +1,17 @@
 """Records under way: work of one account in order, of many at once, and the offsets that may be committed behind it."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import NamedTuple
+from contextlib import suppress
+from typing import NamedTuple, Protocol, TypeVar
 
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 
+log = logging.getLogger(__name__)
+_AGAIN_S = 1.0
 Work = Callable[[], Awaitable[None]]
 
 
@@ -16,6 +21,32 @@ class Lane(NamedTuple):
     place: TopicPartition
     user_key: str
     account_id: str
+
+
+class Client(Protocol):
+    """A client of Kafka."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+Made = TypeVar("Made", bound=Client)
+
+
+async def started(make: Callable[[], Made]) -> Made:
+    """A client that found its broker, however long there is none."""
+    while True:
+        client = make()
+        try:
+            await client.start()
+        except (KafkaError, OSError) as error:
+            log.error("kafka: expected an answer, was %s", type(error).__name__)
+            with suppress(Exception):
+                await client.stop()
+            await asyncio.sleep(_AGAIN_S)
+        else:
+            return client
 
 
 class Offsets:

@@ -23,7 +23,7 @@ from streams.venues.clock import Clock
 from streams.venues.database import Database
 from streams.venues.execute import metrics, store
 from streams.venues.execute.control import Controls
-from streams.venues.execute.intake import Lane, Lanes, Offsets, Work
+from streams.venues.execute.intake import Lane, Lanes, Offsets, Work, started
 from streams.venues.execute.runner import Runner, persist
 from streams.venues.execute.words import Limits, Step, read_step
 from streams.venues.health import open_page
@@ -77,35 +77,37 @@ class Executor(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`; raises what no work may raise."""
-        producer = AIOKafkaProducer(bootstrap_servers=self.config.kafka_bootstrap, acks="all", enable_idempotence=True)
         following = asyncio.create_task(self.controls.follow())
+        stopping = asyncio.create_task(stop.wait())
         page = None
         try:
-            await producer.start()
-            self._producer = producer
             page = await open_page(self, "execute")
-            while not (self.controls.read or stop.is_set() or following.done()):
-                await asyncio.sleep(0.05)
-            await self._consume(stop, following)
+            working = asyncio.create_task(self._consume(stop, following))
+            await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if self._consumer is None:  # stopped while there was no broker
+                working.cancel()
+            await asyncio.wait((working,))
+            if not working.cancelled():
+                working.result()
         finally:
             if page is not None:
                 await page.cleanup()
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
-            await producer.stop()
+            for task in (following, stopping):
+                task.cancel()
+            await asyncio.gather(following, stopping, return_exceptions=True)
+            if self._producer is not None:
+                await self._producer.stop()
             await self.venues.close()
             await self.database.close()
 
     async def _consume(self, stop: asyncio.Event, following: asyncio.Task[None]) -> None:
-        seconds = self.config.session_timeout_s
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self.config.kafka_bootstrap, group_id=f"{self.config.app_id}-execute", enable_auto_commit=False,
-            auto_offset_reset="earliest", fetch_max_wait_ms=self.config.fetch_wait_ms, session_timeout_ms=int(seconds * 1_000),
-            heartbeat_interval_ms=int(seconds * 1_000 / 3), metadata_max_age_ms=5_000, max_poll_interval_ms=86_400_000,
-            rebalance_timeout_ms=10_000)
-        consumer.subscribe([names.LIQUIDATIONS, names.VENUE_MARGIN_CALLS], listener=self)
+        """What is paused is read before the first step."""
+        self._producer = await started(lambda: AIOKafkaProducer(
+            bootstrap_servers=self.config.kafka_bootstrap, acks="all", enable_idempotence=True))
+        while not (self.controls.read or stop.is_set() or following.done()):
+            await asyncio.sleep(0.05)
+        consumer = await started(self._subscribed)
         self._consumer = consumer
-        await consumer.start()
         try:
             while not stop.is_set() and self._failure is None and not following.done():
                 await self._turn(consumer)
@@ -117,11 +119,20 @@ class Executor(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
             await self.lanes.drop()
             await self._commit(consumer)
             await consumer.stop()
-            self._consumer = None
         if following.done() and not stop.is_set():
             following.result()
         if self._failure is not None:
             raise self._failure
+
+    def _subscribed(self) -> AIOKafkaConsumer:
+        seconds = self.config.session_timeout_s
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.config.kafka_bootstrap, group_id=f"{self.config.app_id}-execute", enable_auto_commit=False,
+            auto_offset_reset="earliest", fetch_max_wait_ms=self.config.fetch_wait_ms, session_timeout_ms=int(seconds * 1_000),
+            heartbeat_interval_ms=int(seconds * 1_000 / 3), metadata_max_age_ms=5_000, max_poll_interval_ms=86_400_000,
+            rebalance_timeout_ms=10_000)
+        consumer.subscribe([names.LIQUIDATIONS, names.VENUE_MARGIN_CALLS], listener=self)
+        return consumer
 
     async def _turn(self, consumer: AIOKafkaConsumer) -> None:
         room = _UNDER_WAY_MAX - self.offsets.count
@@ -190,6 +201,7 @@ class Executor(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         fact = self.controls.pause(call, self.clock.now_ms() - appended_ms, self.clock.now_ms())
         if fact is not None:
             await self._say(names.CONTROL, fact.scope.encode(), fact.SerializeToString(), 0)
+            self.controls.said(fact)
             metrics.PAUSES.inc()
             log.critical("%s paused: %s", fact.scope, fact.reason)
 

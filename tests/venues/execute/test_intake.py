@@ -120,6 +120,8 @@ def test_a_pause_is_said_once_until_somebody_resumes() -> None:
     fact = controls.pause(call(), 0, 1)
     assert fact is not None
     assert (fact.scope, fact.action) == (scope, pb.Control.PAUSE)
+    assert controls.state.pauses == {}  # until it is acknowledged
+    controls.said(fact)
     assert controls.state.paused("live:1", "a1", "okx_v5", []) == scope
     assert controls.pause(call(), 0, 2) is None
     controls.take(scope.encode(), pb.Control(scope=scope, action=pb.Control.RESUME).SerializeToString(), 3)

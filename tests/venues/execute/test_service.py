@@ -5,6 +5,7 @@ import signal
 from decimal import Decimal
 from pathlib import Path
 
+import aiohttp
 from msgspec.structs import replace
 
 from schemas import engine_pb2 as pb
@@ -64,6 +65,26 @@ async def test_kill_9_around_the_order_doubles_nothing(config: Config, venue: Si
         assert (len(book.sent()), book.held) == (1, Decimal("0.625"))
         said = log.read_text()
         assert [secret for secret in (book.account.key, book.account.secret) if secret in said] == []
+
+
+async def test_without_a_broker_it_waits_shows_its_page_and_stops_when_told(config: Config, tmp_path: Path) -> None:
+    log, url = tmp_path / "log", tmp_path / "run" / "execute-one.url"
+    async with process(replace(config, kafka_bootstrap="127.0.0.1:1"), log) as found, aiohttp.ClientSession() as http:
+        await until(url.exists, "started")
+        for page, status in (("health", 200), ("healthz", 200), ("readyz", 503), ("metrics", 200)):
+            async with http.get(f"{url.read_text().strip()}/{page}") as answer:
+                assert answer.status == status
+        found.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(found.wait(), 60) == 0
+    assert "kafka: expected an answer, was" in log.read_text()
+
+
+async def test_without_keys_it_says_so_in_a_line(config: Config, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    async with process(replace(config, data_dir=str(tmp_path / "none")), log) as found:
+        assert await asyncio.wait_for(found.wait(), 60) == 1
+    assert log.read_text().startswith("marginstream execute: ")
+    assert log.read_text().count("\n") == 1
 
 
 async def test_who_did_not_opt_in_is_refused_and_untouched(config: Config, venue: Simulator) -> None:
