@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from schemas import user_data_pb2 as data
 from schemas.engine_pb2 import OrdersState
 from schemas.keys import instrument_key
+from schemas.money import say_short
 from streams import topics
 from streams.stack.oracle import Expected, Seen
 from streams.stack.oracle_accounts import account_differences
@@ -111,13 +112,14 @@ def differences(one: Simulated, true: Shown, told: Shown, held: Shown) -> list[s
                          *(() if shown.fills is None else _unlike("fill", true.fills or {}, shown.fills)))]
 
 
-def _unlike(what: str, true: Mapping[Any, object], shown: Mapping[Any, object]) -> list[str]:
+def _unlike(what: str, true: Mapping[Any, tuple[Decimal, Decimal]], shown: Mapping[Any, tuple[Decimal, Decimal]]) -> list[str]:
+    """Orders are said as filled / quantity, fills as quantity / price."""
     return [f"{what} {name}: expected {_said(true.get(name))}, was {_said(shown.get(name))}"
             for name in sorted(true.keys() | shown.keys()) if true.get(name) != shown.get(name)]
 
 
-def _said(found: object) -> str:
-    return "none" if found is None else str(found)
+def _said(found: tuple[Decimal, Decimal] | None) -> str:
+    return "none" if found is None else " / ".join(map(say_short, found))
 
 
 def compared(simulated: Iterable[tuple[Simulated, Mapping[str, Any]]], read: Mapping[str, list[Seen]],

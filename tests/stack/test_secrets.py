@@ -94,6 +94,12 @@ class Life:
     def live(self, what: str) -> None:
         self.until(lambda said: said["status"] == "ok" and said["activeConnections"] == len(said["accounts"]) > 0, what)
 
+    def engine_knows(self, user: str, account: str) -> bool:
+        """Whether a state of the engine had it, and the mirror saw that."""
+        with psycopg.connect(self.addresses["MARGINSTREAM_POSTGRES_DSN"]) as connection:
+            query = "SELECT mirrored, model FROM exchange_accounts WHERE (user_key, account_id) = (%s, %s)"
+            return connection.execute(query, [user, account]).fetchone() == (True, "binance_usdm")
+
     def learn(self) -> None:
         """Secrets as they are now: credentials at the venues, keys of the vault, tokens of streams."""
         file = self.stack.folder / "vault.json"
@@ -112,6 +118,7 @@ def accounts_change(life: Life) -> None:
     """Added at the console with credentials that are wrong, put right through the API, refused in several ways, removed."""
     ask(life.control, "accounts", {"name": "mine", "venue": "binance_usdm"})
     assert life.say("accounts", "add", "77", "mine", "binance_usdm", stdin=json.dumps(MINE)) == 0
+    assert process.wait_until(lambda: life.engine_knows("live:77", "mine"), WAIT_S, 0.3), "the engine hears of it"
     life.until(lambda said: any(one["account"] == "mine" and one["state"] == "auth_failed" for one in said["accounts"]), "refused")
     assert life.say("accounts", "add", "77", "mine", "binance_usdm", stdin=json.dumps(BROKEN)) == 1
     assert life.call("PUT", "live:77/exchange-accounts/mine", {"venue": "binance_usdm", **BROKEN}) == 400

@@ -169,7 +169,7 @@ def test_three_that_agree_differ_in_nothing() -> None:
 @pytest.mark.parametrize(("told", "held", "events", "filled", "says"), [
     (HELD._replace(balances={"USDT": Decimal(1)}), HELD, FACTS, "0.3", "simulator and facts of .* balance USDT: expected 990.5, was 1"),
     (HELD, HELD._replace(positions={}), FACTS, "0.3", "simulator and row of .* position binance_usdm:BTCUSDT/BOTH: expected -0.3 @ 60000"),
-    (HELD, HELD, FACTS, "0.2", "simulator and row of .* order 7: expected"),
+    (HELD, HELD, FACTS, "0.2", "simulator and row of .* order 7: expected 0.3 / 1, was 0.2 / 1"),
     (HELD, HELD, FACTS[:1], "0.3", "simulator and facts of .* fill .*70.*: expected .*, was none"),
 ])
 def test_whoever_differs_is_named(told: Expected, held: Expected, events: tuple[data.UserDataOrderUpdateEvent, ...], filled: str,
