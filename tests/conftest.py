@@ -1,11 +1,14 @@
 """Servers for tests: private ones on free ports in a temporary folder, started when first asked for, stopped by pid."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from hypothesis import settings
+from psycopg.conninfo import make_conninfo
 
+from streams.bridges.migrate import migrate
 from streams.config import load
 from streams.stack import process
 from streams.stack.kafka import start_kafka
@@ -49,3 +52,19 @@ def postgres_dsn(stack_folder: Path) -> Iterator[str]:
     yield dsn
     process.stop(running)
     remove_data(stack_folder / "postgres")
+
+
+@pytest.fixture(scope="session")
+def database_of(postgres_dsn: str) -> Callable[[str], str]:
+    """Makes the database of a name with the schema; rooms of tests that say the same name share it."""
+    made: dict[str, str] = {}
+
+    def of(name: str) -> str:
+        if name not in made:
+            with psycopg.connect(postgres_dsn, autocommit=True) as connection:
+                connection.execute(f"CREATE DATABASE {name}".encode())
+            made[name] = make_conninfo(postgres_dsn, dbname=name)
+            migrate(made[name])
+        return made[name]
+
+    return of

@@ -1,19 +1,17 @@
 """A database of the admin API's own, empty for every test, and a stand-in for the workers."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
-from psycopg.conninfo import make_conninfo
 
 from streams.admin.app import admin
 from streams.admin.desk import Desk
 from streams.admin.engine import Workers
 from streams.admin.store import Store
-from streams.bridges.migrate import migrate
 from streams.venues.vault import Sealed, Vault, add_key
 from streams.web.tokens import Tokens
 from tests.admin.workers import StandIn
@@ -24,12 +22,8 @@ Client = TestClient[web.Request, web.Application]
 
 
 @pytest.fixture(scope="session")
-def admin_dsn(postgres_dsn: str) -> str:
-    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE administered")
-    dsn = make_conninfo(postgres_dsn, dbname="administered")
-    migrate(dsn)
-    return dsn
+def admin_dsn(database_of: Callable[[str], str]) -> str:
+    return database_of("administered")
 
 
 def no_vault() -> Vault:

@@ -1,13 +1,10 @@
 """A database and a Redis of the bridges' own, empty for every test."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
 import redis
-from psycopg.conninfo import make_conninfo
-
-from streams.bridges.migrate import migrate
 
 _TABLES = (
     "users, exchange_accounts, balances, positions, order_books, orders, fills, transactions, margin_events, "
@@ -16,12 +13,8 @@ _TABLES = (
 
 
 @pytest.fixture(scope="session")
-def bridges_dsn(postgres_dsn: str) -> str:
-    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE bridges")
-    dsn = make_conninfo(postgres_dsn, dbname="bridges")
-    migrate(dsn)
-    return dsn
+def bridges_dsn(database_of: Callable[[str], str]) -> str:
+    return database_of("bridges")
 
 
 @pytest.fixture

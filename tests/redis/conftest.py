@@ -1,18 +1,15 @@
 """A Redis of these tests' own, as one server and as a Cluster of three, empty for every test."""
 
-import contextlib
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
 import pytest
 import redis
-from psycopg.conninfo import make_conninfo
 
 from streams.bridges.compare import connected
-from streams.bridges.migrate import migrate
 from streams.stack import process
 from streams.stack.process import Command, free_ports, start, wait_port
 from streams.stack.redis import binary, redis_cli, start_redis
@@ -87,13 +84,8 @@ def client(url: str) -> Iterator[Client]:
 
 
 @pytest.fixture(scope="session")
-def channels_dsn(postgres_dsn: str) -> str:
-    # Two rooms of tests have this fixture.
-    with psycopg.connect(postgres_dsn, autocommit=True) as connection, contextlib.suppress(psycopg.errors.DuplicateDatabase):
-        connection.execute("CREATE DATABASE channels")
-    dsn = make_conninfo(postgres_dsn, dbname="channels")
-    migrate(dsn)
-    return dsn
+def channels_dsn(database_of: Callable[[str], str]) -> str:
+    return database_of("channels")
 
 
 @pytest.fixture

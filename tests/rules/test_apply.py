@@ -3,18 +3,16 @@
 import asyncio
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import pytest
 from aiokafka import AIOKafkaProducer
-from psycopg.conninfo import make_conninfo
 
 from schemas import engine_pb2 as pb
 from schemas.keys import partition_of
 from streams.__main__ import main
-from streams.bridges.migrate import migrate
 from streams.config import Config
 from streams.rules import publish as publishing
 from streams.rules import store
@@ -32,15 +30,11 @@ NAME = f"instrument:{BTC}"
 
 
 @pytest.fixture(scope="module")
-def config(kafka: str, postgres_dsn: str) -> Iterator[Config]:
-    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE rules")
-    dsn = make_conninfo(postgres_dsn, dbname="rules")
-    migrate(dsn)
-    found = Config(kafka_bootstrap=kafka, postgres_dsn=dsn, partitions=2)
+def config(kafka: str, database_of: Callable[[str], str]) -> Config:
+    found = Config(kafka_bootstrap=kafka, postgres_dsn=database_of("rules"), partitions=2)
     create(found)
     asyncio.run(tell(found))
-    yield found
+    return found
 
 
 async def tell(config: Config) -> None:

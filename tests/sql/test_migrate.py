@@ -2,11 +2,11 @@
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 
 from streams.bridges.migrate import SQL, Drifted, migrate
 from streams.stack.postgres import psql
@@ -17,12 +17,9 @@ TABLES = {
 
 
 @pytest.fixture(scope="module")
-def dsn(postgres_dsn: str) -> str:
-    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE migrations")
-    dsn = make_conninfo(postgres_dsn, dbname="migrations")
-    migrate(dsn)
-    migrate(dsn)
+def dsn(database_of: Callable[[str], str]) -> str:
+    dsn = database_of("migrations")
+    migrate(dsn)  # once more changes nothing
     return dsn
 
 
