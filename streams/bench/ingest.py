@@ -160,12 +160,13 @@ def _at(bench: Bench, rate: int, seconds: float) -> Figures:
     process.wait_until(lambda: bench.facts() >= before + said["facts"], 60, 0.1)
     behind_s = time.monotonic() - ended
     took = time.monotonic() - began
-    cores = {f"{name}_cores": round((cpu_s(pid) - spent[name]) / took, 2) for name, pid in pids.items()}
+    cores = {f"{name}_cores": round((cpu_s(pid) - spent[name]) / took, 3) for name, pid in pids.items()}
     lost, found = before + said["facts"] - bench.facts(), bench.quantiles()
     kept = lost == 0 and behind_s < _LAG_S and found.get("p99_ms", 1e9) < _P99_MS and said["took_s"] < seconds * 1.05
     return {"run": "load", "accounts": said["connections"], "rate": rate, "seconds": seconds, "frames": said["sent"],
             "facts": said["facts"], "events_per_s": round(said["sent"] / said["took_s"]), "lost": lost, "behind_s": round(behind_s, 2),
-            "kept": kept, **found, **cores, "rss_mib": round(rss_kib(bench.ingest.pid) / 1024, 1)}
+            "kept": kept, **found, **cores, "cpu_us_per_event": round(cores["ingest_cores"] * took / said["sent"] * 1e6, 1),
+            "rss_mib": round(rss_kib(bench.ingest.pid) / 1024, 1)}
 
 
 def idle(accounts: int) -> Figures:

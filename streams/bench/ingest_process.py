@@ -39,7 +39,7 @@ class Timed(publisher.Lane):
 
 def tell(file: Path, profile: Path | None) -> Callable[[], None]:
     """What SIGUSR1 does."""
-    profiler, count = cProfile.Profile(), 0
+    profiler, count = cProfile.Profile(time.thread_time), 0
 
     def told() -> None:
         nonlocal count

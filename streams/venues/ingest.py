@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import psycopg
+import uvloop
 
 from streams.config import Config
 from streams.venues import accounts as store
@@ -203,7 +204,7 @@ def vault_file(config: Config) -> Path:
 def main(config: Config) -> None:
     """Runs until SIGTERM or SIGINT."""
     logging.basicConfig(level=config.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    asyncio.run(_run(config))
+    uvloop.run(_run(config))
     logging.shutdown()
 
 

@@ -6,17 +6,21 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import lru_cache
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from schemas import names
+from schemas.keys import partition_of
 from streams.venues.frames import Event
 
 log = logging.getLogger(__name__)
 Name = tuple[str, str]  # user, account
 CRITICAL = [("priority", b"CRITICAL")]
 _LINGER_MS = 5
+_BATCH_BYTES_MAX, _GROUP_MAX = 4 * 2**20, 2_000
+_partition_of = lru_cache(maxsize=2**16)(partition_of)
 _WITHOUT_META = (names.DEAD_LETTERS, names.ANOMALIES)
 _AGAIN_S = 1.0
 
@@ -30,20 +34,40 @@ class Unsafe:
         self.count, self.last_ms, self.safe_ms = 0, 0, 0
 
 
+class Ready:
+    """A batch of a partition, and whom to tell when it is acknowledged."""
+
+    def __init__(self, producer: AIOKafkaProducer, topic: str, partition: int) -> None:
+        self.topic, self.partition, self.batch = topic, partition, producer.create_batch()
+        self.told: list[Callable[[], None]] = []
+
+    def add(self, event: Event, key: bytes, sent: Callable[[], None]) -> bool:
+        """Whether there was room."""
+        headers = CRITICAL if event.topic == names.VENUE_MARGIN_CALLS else []
+        if self.batch.append(timestamp=None, key=key, value=event.message.SerializeToString(), headers=headers) is None:
+            return False
+        self.told.append(sent)
+        return True
+
+
 class Lane:
-    """A producer with its queue. `failed` hears of the first send that was lost; then nothing goes until it is opened again."""
+    """A producer with its queue, sent as ready-made batches. `failed` hears of the first that was lost; then nothing goes until it is
+    opened again."""
 
     def __init__(self, bootstrap: str, linger_ms: int, failed: Callable[[str], None]) -> None:
         self._bootstrap, self._linger_ms, self._failed = bootstrap, linger_ms, failed
-        self.queue: deque[tuple[Event, bytes, Callable[[], None]]] = deque()
+        self._queue: deque[tuple[Event, bytes, Callable[[], None]]] = deque()
+        self._ready: deque[Ready] = deque()
+        self._partitions: dict[str, int] = {}
         self._filled = asyncio.Event()
         self._producer: AIOKafkaProducer | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Raises `KafkaError` while there is no broker."""
-        producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, acks="all", enable_idempotence=True, linger_ms=self._linger_ms,
-                                    compression_type="gzip", max_request_size=4 * 2**20, metadata_max_age_ms=10_000)
+        producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, acks="all", enable_idempotence=True, linger_ms=0,
+                                    compression_type="gzip", max_request_size=_BATCH_BYTES_MAX, max_batch_size=_BATCH_BYTES_MAX,
+                                    metadata_max_age_ms=10_000)
         try:
             await producer.start()
         except BaseException:
@@ -56,7 +80,7 @@ class Lane:
         """Sends what waits, for so long."""
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
-                while self.queue and self._task is not None and not self._task.done():
+                while (self._queue or self._ready) and self._task is not None and not self._task.done():
                     await asyncio.sleep(0.01)
         if self._task is not None:
             self._task.cancel()
@@ -66,34 +90,61 @@ class Lane:
         self._task = self._producer = None
 
     def put(self, event: Event, key: bytes, sent: Callable[[], None]) -> None:
-        self.queue.append((event, key, sent))
+        self._queue.append((event, key, sent))
         self._filled.set()
 
+    def drop(self) -> None:
+        """Forgets what waits."""
+        self._queue.clear()
+        self._ready.clear()
+
     async def _send_all(self, producer: AIOKafkaProducer) -> None:
+        """What came meanwhile is the next group."""
         while True:
-            while not self.queue:
+            while not (self._queue or self._ready):
                 self._filled.clear()
                 await self._filled.wait()
-            event, key, sent = self.queue[0]
-            if event.topic not in _WITHOUT_META:
-                event.message.meta.publish_time_ns = time.time_ns()  # type: ignore[attr-defined]
-            headers = CRITICAL if event.topic == names.VENUE_MARGIN_CALLS else None
+            if self._linger_ms:
+                await asyncio.sleep(self._linger_ms / 1_000)
             try:
-                future = await producer.send(event.topic, event.message.SerializeToString(), key, headers=headers)
+                await self._gather(producer)
+                while self._ready:
+                    ready = self._ready[0]
+                    future = await producer.send_batch(ready.batch, ready.topic, partition=ready.partition)
+                    self._ready.popleft()
+                    future.add_done_callback(lambda done, ready=ready: self._done(done, ready))
             except KafkaTimeoutError:  # no room at the producer: it was not taken, it goes again
                 continue
-            except KafkaError as error:
+            except Exception as error:  # Kafka's, or a bug of ours: said, never a queue that nobody empties
                 self._failed(type(error).__name__)
                 return
-            self.queue.popleft()
-            future.add_done_callback(lambda done, sent=sent: self._done(done, sent))
 
-    def _done(self, future: asyncio.Future[object], sent: Callable[[], None]) -> None:
+    async def _gather(self, producer: AIOKafkaProducer) -> None:
+        """Batches of what waits, in order. A fact that no batch can hold is an error of Kafka's."""
+        filling: dict[tuple[str, int], Ready] = {}
+        for _ in range(min(len(self._queue), _GROUP_MAX)):
+            event, key, sent = self._queue[0]
+            if event.topic not in self._partitions:
+                self._partitions[event.topic] = len(await producer.partitions_for(event.topic))
+            if event.topic != names.DEAD_LETTERS:
+                event.message.meta.publish_time_ns = time.time_ns()  # type: ignore[attr-defined]
+            place = event.topic, _partition_of(key, self._partitions[event.topic])
+            if place not in filling or not filling[place].add(event, key, sent):
+                filling[place] = Ready(producer, *place)
+                if not filling[place].add(event, key, sent):
+                    raise MessageSizeTooLargeError
+                self._ready.append(filling[place])
+            self._queue.popleft()
+        for ready in filling.values():
+            ready.batch.close()
+
+    def _done(self, future: asyncio.Future[object], ready: Ready) -> None:
         error = None if future.cancelled() else future.exception()
         if error is not None:
             self._failed(type(error).__name__)
         elif not future.cancelled():
-            sent()
+            for sent in ready.told:
+                sent()
 
 
 class Publisher:
@@ -188,7 +239,7 @@ class Publisher:
 
     async def _reopen(self) -> None:
         for lane in self._lanes:
-            lane.queue.clear()
+            lane.drop()
             await lane.close(0)
         self._count = 0
         await self.open()

@@ -72,6 +72,7 @@ class Shell:
         self._readers: dict[int, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._armed: tuple[int | None, int] | None = None  # what the timer stands for: when, by the venue's clock, and the clock's offset
         self._refused = False
 
     def hear(self, happened: Happened) -> None:
@@ -107,11 +108,20 @@ class Shell:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _set_timer(self) -> None:
+        """Most frames change nothing about what is due next: then the timer stays."""
+        clock = self._outside.rest.clock
+        due = self.session.due()
+        if self._armed == (due, clock.offset_ms):
+            return
+        self._armed = due, clock.offset_ms
         if self._timer is not None:
             self._timer.cancel()
-        due = self.session.due()
-        wait_s = None if due is None else max(0.0, (due - self._outside.rest.clock.venue_ms()) / 1_000)
-        self._timer = None if wait_s is None else asyncio.get_running_loop().call_later(wait_s + 0.001, self.hear, Ticked())
+        wait_s = None if due is None else max(0.0, (due - clock.venue_ms()) / 1_000)
+        self._timer = None if wait_s is None else asyncio.get_running_loop().call_later(wait_s + 0.001, self._tick)
+
+    def _tick(self) -> None:
+        self._armed = None
+        self.hear(Ticked())
 
     def _do(self, command: Command) -> None:
         match command:

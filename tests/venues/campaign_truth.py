@@ -44,13 +44,12 @@ def read(field: Field) -> Read:
 
 
 async def _read(field: Field) -> Read:
-    consumer = AIOKafkaConsumer(bootstrap_servers=field.config.kafka_bootstrap, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(bootstrap_servers=field.config.kafka_bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
     await consumer.start()
     try:
         parts = [TopicPartition(*one) for one in itertools.product((*FACTS, names.DEAD_LETTERS), range(field.config.partitions))]
         consumer.assign(parts)
         ends = await consumer.end_offsets(parts)
-        await consumer.seek_to_beginning(*parts)
         found = []
         while [part for part in parts if await consumer.position(part) < ends[part]]:
             for part, records in (await consumer.getmany(timeout_ms=300)).items():

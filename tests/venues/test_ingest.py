@@ -82,13 +82,12 @@ async def until(done: Callable[[], bool], what: str) -> None:
 
 async def told(config: Config, user: str) -> list[tuple[int, Event]]:
     """The user's facts on the five topics, in the order of each topic's partition."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=config.kafka_bootstrap, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(bootstrap_servers=config.kafka_bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
     await consumer.start()
     try:
         parts = [TopicPartition(topic, partition_of(user.encode(), config.partitions)) for topic in FACTS]
         consumer.assign(parts)
         ends = await consumer.end_offsets(parts)
-        await consumer.seek_to_beginning(*parts)
         found: list[tuple[int, Event]] = []
         while [part for part in parts if await consumer.position(part) < ends[part]]:
             for part, records in (await consumer.getmany(timeout_ms=500)).items():

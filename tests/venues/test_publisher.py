@@ -16,11 +16,31 @@ from tests.venues.heard import Heard
 NAME, OTHER = ("live:1", "bn"), ("live:2", "bn")
 
 
+class Batch:
+    """Has room for one: each record is acknowledged by itself."""
+
+    def __init__(self) -> None:
+        self.records: list[tuple[bytes, object]] = []
+
+    def append(self, *, timestamp: None, key: bytes, value: bytes, headers: object) -> object:
+        assert isinstance(headers, list)  # as aiokafka insists
+        if Producer.broken:
+            raise TypeError
+        if self.records:
+            return None
+        self.records.append((key, headers))
+        return self
+
+    def close(self) -> None:
+        """Full it is anyway."""
+
+
 class Producer:
     """In the place of aiokafka's; `sent` holds what is on its way until the test acknowledges it."""
 
     made: list["Producer"] = []
     away = 0  # how many more starts fail
+    broken = False  # a bug of ours
 
     def __init__(self, **settings: object) -> None:
         self.settings, self.sent, self.full = settings, list[tuple[str, bytes, object, asyncio.Future[object]]](), 0
@@ -35,10 +55,18 @@ class Producer:
         for *_, future in self.sent:
             future.cancel()
 
-    async def send(self, topic: str, value: bytes, key: bytes, headers: object = None) -> asyncio.Future[object]:
+    async def partitions_for(self, topic: str) -> set[int]:
+        return {0, 1}
+
+    def create_batch(self) -> Batch:
+        return Batch()
+
+    async def send_batch(self, batch: Batch, topic: str, partition: int) -> asyncio.Future[object]:
         if self.full:
             self.full -= 1
+            await asyncio.sleep(0)
             raise KafkaTimeoutError
+        [(key, headers)] = batch.records
         self.sent.append((topic, key, headers, asyncio.get_running_loop().create_future()))
         return self.sent[-1][-1]
 
@@ -79,7 +107,7 @@ async def test_producers_are_idempotent_and_acknowledged_by_all(opened: tuple[Pu
     for producer in (bulk, calls):
         assert (producer.settings["acks"], producer.settings["enable_idempotence"]) == ("all", True)
         assert producer.settings["compression_type"] == "gzip"
-    assert (calls.settings["linger_ms"], bulk.settings["linger_ms"]) == (0, 5)
+    assert [lane._linger_ms for lane in opened[0]._lanes] == [5, 0]  # a call waits for nobody
 
 
 async def test_what_was_taken_is_safe_when_all_of_it_is_acknowledged(opened: tuple[Publisher, Heard]) -> None:
@@ -131,6 +159,25 @@ async def test_what_the_producer_had_no_room_for_goes_again_once(opened: tuple[P
     await settle()
     assert len(Producer.made[0].sent) == 1
     assert heard.lost == []
+
+
+async def test_a_bug_on_the_way_is_said_and_leaves_no_queue_that_nobody_empties(opened: tuple[Publisher, Heard]) -> None:
+    publisher, heard = opened
+    Producer.broken = True
+    assert publisher.take(NAME, [balance()], 5)
+    await settle()
+    Producer.broken = False
+    assert heard.lost == [NAME]
+    for _ in range(500):
+        await settle()
+        if publisher.up:
+            break
+    assert (publisher.up, publisher.waiting, heard.roomy) == (True, 0, 1)
+    assert publisher.take(NAME, [balance()], 6)
+    await settle()
+    Producer.made[-2].acknowledge()
+    await settle()
+    assert publisher.safe_ms(NAME) == 6
 
 
 async def test_a_lost_send_is_said_and_new_producers_follow(opened: tuple[Publisher, Heard]) -> None:
