@@ -5,6 +5,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 
 import orjson
 import psycopg
@@ -24,6 +25,7 @@ from streams.config import Config
 
 log = logging.getLogger(__name__)
 NAME = "postgres"
+_GIVEN_WAY_MAX = 20
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError, OSError)
 TOPICS = (topics.ACCOUNT_STATES, topics.ORDER_STATES, topics.ORDER_UPDATES, topics.TRANSACTIONS, topics.MARGIN_CALLS, topics.LIQUIDATIONS)
 
@@ -56,8 +58,12 @@ class Postgres(Connected):
     async def write(self, batch: Batch) -> list[LeftOut]:
         """Everything in `batch` and its progress in one transaction, but what it answers; raises one of `AWAY` with nothing written.
 
-        A record Postgres refuses (a text it cannot hold, a number out of range) is found by halving and left out alone."""
+        A record Postgres refuses (a text it cannot hold, a number out of range) is found by halving and left out alone. Writers of the
+        same users (a rebuild beside a bridge) may lock each other out: who had to give way writes again."""
         try:
+            for _ in range(_GIVEN_WAY_MAX):
+                with suppress(psycopg.errors.DeadlockDetected):
+                    return await self._write(batch)
             return await self._write(batch)
         except psycopg.DataError as error:
             if len(batch) == 1:

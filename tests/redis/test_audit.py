@@ -20,7 +20,8 @@ from streams.bridges import audit as mirrors
 from streams.bridges.audit import Audited, Over, audit
 from streams.bridges.compare import canonical_cache, canonical_state, differences, postgres_rows, redis_rows
 from streams.bridges.postgres import Postgres
-from streams.cache.store import AWAY
+from streams.bridges.rebuild import Newest, repair_postgres, repair_redis
+from streams.cache.store import AWAY, Store
 from streams.config import Config
 from streams.topics import ACCOUNT_STATES, ANOMALIES
 from tests.bridges.facts import sent
@@ -134,6 +135,26 @@ def test_who_is_newer_than_told_or_moved_just_now_is_left(config: Config) -> Non
         client.hset("user:{live:3}:config", "group", "x")
     assert [one.users for one in asyncio.run(audit(config, still_s=60.0)).values()] == [0, 0]
     assert told
+
+
+def test_a_repair_never_takes_back_what_is_newer(config: Config) -> None:
+    told = mirrored(config, version())
+    newer = state(version() + 9, "7", "live:1", symbols=("USDJPY",))
+    write(config.redis_url, newer)
+
+    async def repaired() -> None:
+        rows, store = Postgres(config.postgres_dsn, "live"), Store(config.redis_url)
+        assert await rows.write([sent(newer)]) == []
+        old: Newest = {user: sent(one) for user, one in told.items()}
+        await repair_redis(config, store, old)
+        await repair_postgres(config, old)
+        await rows.close()
+        await store.close()
+
+    asyncio.run(repaired())
+    assert right(config, told | {"live:1": newer}) == []
+    with redis.Redis.from_url(config.redis_url, decode_responses=True) as client:
+        assert (client.get("user_balance:live:1"), client.hget("user_wallets", "1")) == ("7", "7")
 
 
 def test_an_audit_is_kept_with_its_last_success(config: Config) -> None:

@@ -66,16 +66,6 @@ def told() -> list[Sent]:
     return found
 
 
-async def _written(rows: Postgres, batch: list[Sent]) -> None:
-    """Again where writers locked each other out, as the loop of a bridge does."""
-    while True:
-        try:
-            assert await rows.write(batch) == []
-        except psycopg.errors.DeadlockDetected:
-            continue
-        return
-
-
 class Writers:
     """Bridges beside each other on one Redis and one Postgres, and who watches."""
 
@@ -104,7 +94,7 @@ class Writers:
             states = [one for one in batch if one.topic == topics.ACCOUNT_STATES]
             assert await bridge.write(states) == []
             assert await portfolios.write([one for one in batch if one.topic == topics.PORTFOLIOS]) == []
-            await _written(rows, [one for one in batch if one.topic != topics.PORTFOLIOS])
+            assert await rows.write([one for one in batch if one.topic != topics.PORTFOLIOS]) == []
             if self._dice.random() < 0.3:
                 await bridge.shared.flush()
         await bridge.shared.flush()
