@@ -24,7 +24,8 @@ class Controls:
 
     async def follow(self) -> None:
         """Until cancelled."""
-        consumer = await started(lambda: AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False, fetch_max_wait_ms=100))
+        consumer = await started(lambda: AIOKafkaConsumer(  # earliest: a reset that is under way may come after our own seek
+            bootstrap_servers=self._bootstrap, enable_auto_commit=False, fetch_max_wait_ms=100, auto_offset_reset="earliest"))
         try:
             place = TopicPartition(names.CONTROL, 0)
             consumer.assign([place])

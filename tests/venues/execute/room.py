@@ -106,7 +106,7 @@ async def say(config: Config, topic: str, key: str, *messages: Message) -> None:
 
 async def told(config: Config, topic: str, key: str) -> list[Message]:
     """Everything of a key on a topic."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=config.kafka_bootstrap, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(bootstrap_servers=config.kafka_bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
     await consumer.start()
     try:
         place = TopicPartition(topic, 0 if topic == names.CONTROL else partition_of(key.encode(), config.partitions))
