@@ -160,7 +160,7 @@ async def running(config: Config) -> AsyncIterator[Executor]:
 @asynccontextmanager
 async def process(config: Config, log: Path) -> AsyncIterator[asyncio.subprocess.Process]:
     environment = {**os.environ, **{f"MARGINSTREAM_{name.upper()}": str(getattr(config, name)) for name in (
-        "kafka_bootstrap", "postgres_dsn", "data_dir", "venue_hosts", "app_id", "worker_name", "log_level")}}
+        "kafka_bootstrap", "postgres_dsn", "data_dir", "venue_hosts", "app_id", "worker_name", "log_level", "report_ms_max")}}
     with log.open("ab") as file:
         found = await asyncio.create_subprocess_exec(sys.executable, "-m", "streams", "execute", env=environment, stdout=file, stderr=file)
         try:

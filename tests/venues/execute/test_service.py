@@ -26,7 +26,8 @@ async def test_an_account_over_its_rung_is_reduced_and_the_engine_goes_on(config
     async with running(config):
         await say(config, names.LIQUIDATIONS, book.user, *plan)
         found = await ended(config, book.user, cancel, close)
-    assert [(one.step_id, one.status) for one in found] == [(cancel, "completed"), (close, "accepted"), (close, "filled")]
+    assert [(one.step_id, one.status) for one in found if one.status != "unknown"] == [
+        (cancel, "completed"), (close, "accepted"), (close, "filled")]
     [order] = book.sent()
     assert order.client_id == client_order_id(close) == found[-1].client_order_id
     assert book.held == 1 - Decimal(found[-1].filled_quantity) == Decimal("0.625")
