@@ -2,6 +2,9 @@
 
 import asyncio
 import logging
+import os
+import sys
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +17,7 @@ from streams.engine import runtime, transport
 
 MIB = 1_048_576
 COORDINATOR_S = 1.0  # between two looks at the group membership
+STOP_S_MAX = 20.0  # a stop without a broker ends here: what was not written is folded again by the next owner
 CHANGELOG_CONFIGS = {
     "cleanup.policy": "compact",
     "min.compaction.lag.ms": "3600000",  # a paused owner's row must not displace a good one before the owner notices
@@ -52,6 +56,16 @@ class EngineApp(faust.App):
             raise
         self.add_future(self._watch_coordinator())
 
+    async def stop(self) -> None:
+        """As stock, which waits for ever for a broker that is away, for so long."""
+        limit = threading.Timer(STOP_S_MAX, _end)
+        limit.daemon = True
+        limit.start()
+        try:
+            await super().stop()
+        finally:
+            limit.cancel()
+
     async def crash(self, reason: BaseException) -> None:
         self.stopped_by = self.stopped_by or reason
         await super().crash(reason)
@@ -64,6 +78,11 @@ class EngineApp(faust.App):
             if error := _coordinator_error(getattr(consumer._thread, "_consumer", None)):
                 await consumer.halt(error)
                 return
+
+
+def _end() -> None:
+    print(f"marginstream worker: expected its stop within {STOP_S_MAX:g} s, was none: ends over it", file=sys.stderr, flush=True)
+    os._exit(1)
 
 
 def _coordinator_error(consumer: Any) -> BaseException | None:

@@ -101,6 +101,14 @@ class ConsumerThread(DirectThread):
     """The thread that owns the aiokafka consumer."""
 
     shutdown_timeout = 10.0  # stock: 60; it may never end where a rebalance was under way, and meanwhile the process holds its name
+    stop_s_max = 5.0
+
+    async def on_thread_stop(self) -> None:
+        """Stock waits for aiokafka, which looks for no coordinator once it closes and waits for an answer of one all the same."""
+        try:
+            await asyncio.wait_for(super().on_thread_stop(), self.stop_s_max)
+        except TimeoutError:
+            self.log.warning("the consumer did not close within %g s: its place in the group lasts as long as its session", self.stop_s_max)
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)

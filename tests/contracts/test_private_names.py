@@ -26,6 +26,8 @@ SIGNATURES: list[tuple[Any, str, str]] = [
     (App, "on_first_start", "self"),
     (App, "crash", "self, reason"),
     (App, "_create_directories", "self"),
+    (App, "stop", "self"),
+    (driver.AIOKafkaConsumerThread, "on_thread_stop", "self"),
     (driver.Consumer, "_new_consumer_thread", "self"),
     (driver.Consumer, "_getmany", "self, active_partitions, timeout"),
     (driver.Consumer, "_to_message", "self, tp, record"),
@@ -70,10 +72,10 @@ SIGNATURES: list[tuple[Any, str, str]] = [
     (BatchBuilder, "record_count", "self"),
 ]
 OVERRIDES = [
-    (EngineApp, App, ("on_first_start", "crash", "_create_directories")),
+    (EngineApp, App, ("on_first_start", "crash", "_create_directories", "stop")),
     (transport.Consumer, driver.Consumer, ("_new_consumer_thread", "_getmany", "_to_message", "_wait_next_records", "perform_seek",
                                            "_add_gap", "_new_offset", "commit", "_commit_offsets", "on_partitions_revoked")),
-    (transport.ConsumerThread, driver.AIOKafkaConsumerThread, ("_create_worker_consumer", "seek_to_committed")),
+    (transport.ConsumerThread, driver.AIOKafkaConsumerThread, ("_create_worker_consumer", "on_thread_stop", "seek_to_committed")),
     (transport.Producer, driver.Producer, ("_settings_extra", "flush")),
     (transport.Buffer, ProducerBuffer, ("put", "flush", "_send_pending")),
     (Ledger, Table, ("on_rebalance", "on_recovery_completed", "persisted_offset", "apply_changelog_batch", "on_start")),

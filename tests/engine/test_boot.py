@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import uuid
@@ -17,7 +18,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 from streams.config import PREFIX, Config, load
 from streams.engine import boot
 from streams.stack import process, supervisor, topics
-from streams.stack.kafka import start_kafka
+from streams.stack.kafka import Kafka, start_kafka
 from streams.stack.process import Command, StackError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,14 +94,20 @@ def test_a_thread_that_does_not_end_keeps_no_worker_alive(how: str, code: int, s
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[str]:
+def cluster(tmp_path: Path) -> Iterator[Kafka]:
     """A broker of its own: other tests make these topics in other shapes."""
     try:
-        cluster = start_kafka(tmp_path / "kafka", cache=load().cache)
+        started = start_kafka(tmp_path / "kafka", cache=load().cache)
     except StackError as error:
         pytest.skip(str(error))
-    yield cluster.bootstrap
-    cluster.stop()
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def broker(cluster: Kafka) -> str:
+    """Its address."""
+    return cluster.bootstrap
 
 
 def test_a_worker_that_the_group_refuses_ends_with_one_line(broker: str, tmp_path: Path) -> None:
@@ -127,6 +134,22 @@ def test_a_worker_whose_name_another_holds_ends_with_one_line(broker: str, tmp_p
         process.kill(holder)
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1].startswith("marginstream worker: consumer group: expected a membership, was ")
+
+
+def test_a_worker_without_a_broker_ends_when_it_is_told_to(cluster: Kafka, tmp_path: Path) -> None:
+    """aiokafka asks for its coordinator no more once it closes, and what waits for one waits for ever: so did the worker."""
+    topics.create(Config(kafka_bootstrap=cluster.bootstrap))
+    [port] = process.free_ports(1)
+    env = {PREFIX + "KAFKA_BOOTSTRAP": cluster.bootstrap, PREFIX + "DATA_DIR": str(tmp_path), PREFIX + "WEB_PORT": str(port)}
+    worker = process.start(Command("worker-0", WORKER, env), tmp_path)
+    try:
+        assert process.wait_until(lambda: supervisor.ready(port), 120, 0.2), process.log_end(worker, 20)
+        for node in cluster.running.values():
+            process.kill(node)
+        process.send(worker, signal.SIGTERM)
+        assert process.wait_until(lambda: not process.alive(worker), 60, 0.2), process.log_end(worker, 20)
+    finally:
+        process.kill(worker)
 
 
 @pytest.mark.parametrize(("settings", "expected"), [

@@ -1,6 +1,7 @@
 """The transport's promises against small fakes: the silent losses of stock Faust, commits, holes."""
 
 import asyncio
+import logging
 from collections import defaultdict
 from typing import Any
 
@@ -171,3 +172,14 @@ async def test_small_fetches_are_paced_and_full_ones_are_not(monkeypatch: pytest
         await consumer._getmany({HERE}, 1.0)
     assert len(slept) == 1  # after the first only
     assert consumer.few
+
+
+async def test_a_consumer_that_does_not_close_does_not_keep_its_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker that restarted while a worker ended: aiokafka had lost its coordinator and waited for it, in vain, while it closed."""
+    async def close(_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "on_thread_stop", close)
+    thread = ConsumerThread.__new__(ConsumerThread)
+    thread.stop_s_max, thread.log = 0.01, logging.getLogger(__name__)  # type: ignore[assignment]  # mode wraps it
+    await asyncio.wait_for(thread.on_thread_stop(), 10)
