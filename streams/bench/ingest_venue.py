@@ -46,7 +46,8 @@ def make(sim: Simulator, names: list[str], count: int, seed: int) -> deque[Frame
     venue.users.send = keep  # type: ignore[method-assign]
     while len(made) < count:
         name, symbol = chance.choice(names), chance.choice(_SYMBOLS)
-        held = sim.truth(name).positions.get((symbol, "BOTH"), (Decimal(0), Decimal(0)))[0]
+        position = sim.account(name).positions.get((symbol, "BOTH"))
+        held = position.amount if position else Decimal(0)
         sim.trade(name, symbol, "SELL" if held > 0 else "BUY", _QUANTITIES[symbol])
     venue.users.send = send  # type: ignore[method-assign]
     return made

@@ -65,7 +65,7 @@ class Failed(NamedTuple):
 
 
 class Acknowledged(NamedTuple):
-    """All facts received until then are safe in Kafka."""
+    """All facts received until then are safe in Kafka, and so is every gap that they closed: said only while no fact is on its way."""
 
     until_ms: int
 

@@ -158,9 +158,10 @@ class World:
 
     def _deliver(self) -> None:
         """Kafka takes what waits, or does not; the session hears up to when all is safe."""
-        if self.pending and not self.kafka_up:
+        if self.pending and not self.kafka_up:  # as the publisher: what is safe stands still while anything waits
             self.after(500, self._deliver)
-        self.hear(Acknowledged(self.now_ms if self.kafka_up or not self.pending else self.pending[0][0] - 1))
+            return
+        self.hear(Acknowledged(self.now_ms))
         if self.kafka_up:
             self.told += [(self.now_ms, event) for _, event in self.pending]
             self.pending.clear()
