@@ -61,7 +61,8 @@ def _facts(chaos: Chaos) -> dict[int, list[int]]:
 
 async def _writes(config: Config) -> dict[int, list[tuple[int, bool]]]:
     """By partition of the accounts' changelog: when (ms) each record was written, and whether it is a claim."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=config.kafka_bootstrap, enable_auto_commit=False, max_partition_fetch_bytes=8_388_608)
+    consumer = AIOKafkaConsumer(bootstrap_servers=config.kafka_bootstrap, enable_auto_commit=False, max_partition_fetch_bytes=8_388_608,
+                                auto_offset_reset="earliest")  # a reset under way may come after the seek
     await consumer.start()
     try:
         assigned = [TopicPartition(changelog(config, "accounts"), number) for number in range(config.partitions)]

@@ -49,7 +49,7 @@ def hurry(ingest: Ingest) -> None:
 
 async def anomalies(config: Config, user: str, kinds: set[str]) -> list[Anomaly]:
     """The user's records, once each of these kinds is among them."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=config.kafka_bootstrap, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(bootstrap_servers=config.kafka_bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
     await consumer.start()
     try:
         part = TopicPartition(names.ANOMALIES, partition_of(user.encode(), config.partitions))
