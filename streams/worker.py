@@ -1,5 +1,6 @@
 """The engine worker: `faust -A streams.worker worker`."""
 
+import faulthandler
 import os
 import sys
 import threading
@@ -33,6 +34,7 @@ def main() -> None:
     A thread that does not end keeps no process: aiokafka's may wait for ever for a rebalance that nobody answers any more, and the
     keeper for the process.
     """
+    faulthandler.enable()  # a crash of a compiled part says where it was
     level = app.log_level.lower()
     sys.argv = ["faust", "-L", "uvloop", "worker", "-l", level, "--without-web"]
     try:

@@ -126,7 +126,7 @@ class Lane:
             event, key, sent = self._queue[0]
             if event.topic not in self._partitions:
                 self._partitions[event.topic] = len(await producer.partitions_for(event.topic))
-            if event.topic != names.DEAD_LETTERS:
+            if event.topic not in _WITHOUT_META:
                 event.message.meta.publish_time_ns = time.time_ns()  # type: ignore[attr-defined]
             place = event.topic, _partition_of(key, self._partitions[event.topic])
             if place not in filling or not filling[place].add(event, key, sent):

@@ -9,7 +9,7 @@ import pytest
 
 from streams.__main__ import main, parser
 
-COMMANDS = ("up", "down", "status", "run", "worker", "bridge", "admin", "grpc", "rebuild", "ingest", "accounts", "keys",
+COMMANDS = ("up", "down", "status", "run", "worker", "bridge", "admin", "grpc", "rebuild", "ingest", "execute", "accounts", "keys",
             "generator", "inject", "doctor", "migrate", "evaluate", "decode",
             "rules", "stress", "check", "record", "replay", "verify", "simulate", "bench")
 

@@ -96,7 +96,8 @@ async def test_the_generator_lets_accounts_trade_and_rest(control: tuple[str, Si
 
 async def test_a_simulator_that_is_gone_is_said_and_asked_again(caplog: pytest.LogCaptureFixture) -> None:
     venues = SimulatedVenues("http://127.0.0.1:9")
-    assert await venues.ticks(0, 1) == []
+    with caplog.at_level("ERROR", "streams.stack.generator_venues"):  # a replay in the same process mutes its rooms
+        assert await venues.ticks(0, 1) == []
     await venues.close()
     assert "expected its marks, was ClientConnectorError" in caplog.text
 
