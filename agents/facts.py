@@ -32,7 +32,7 @@ class Facts:
         self.reading, self.check_due, self.fits, self.orders_fit = reading, check_due, fits, orders_fit or fits
         self.dead_letters: dict[str, int] = {}
         self.venue_margin_calls = 0
-        self._partition_of = lru_cache(maxsize=200_000)(partition_of)
+        self._partition_of = lru_cache(maxsize=2**14)(partition_of)
         self._read: dict[int, Fact | Unreadable] = {}
 
     def read(self, bundle: Any) -> None:

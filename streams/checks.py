@@ -29,7 +29,7 @@ from tables.policy import Policy
 from tables.rows import LIQUIDATION, Output, User
 
 log = logging.getLogger(__name__)
-partition_of = lru_cache(maxsize=200_000)(partition_by_hash)  # hashing is a loop over the key's bytes
+partition_of = lru_cache(maxsize=2**14)(partition_by_hash)  # hashing is a loop over the bytes; an entry is as large as a position
 REFILL_SLICE = 200
 TIMER_S = 0.25
 QUEUE_SLACK = 100  # places in the queue beyond two for each who waits

@@ -13,7 +13,7 @@ from tables.fields import BadField, check
 from tables.messages import parse
 from tables.rows import Fact, Output
 
-_partition_of = lru_cache(maxsize=100_000)(partition_of)  # hashing is a loop over the key's bytes
+_partition_of = lru_cache(maxsize=2**14)(partition_of)  # hashing is a loop over the key's bytes
 _VALUE_BYTES_MAX = 262_144
 _KEPT_BYTES_MAX = 65_536  # of an unreadable record: more would not fit an outbox
 
