@@ -20,11 +20,11 @@ def main() -> None:
                      "positions": rest.get_positions(category="linear", settleCoin="USDT"),
                      "fills": rest.get_executions(category="linear"), "key": rest.get_api_key_information()})
     stream = pybit.unified_trading.WebSocket(testnet=False, channel_type="private", api_key=given["key"], api_secret=given["secret"],
-                                             ping_interval=2, ping_timeout=1)
+                                             ping_interval=5, ping_timeout=4, private_auth_expire=10)  # busy machines
     for subscribe in (stream.order_stream, stream.execution_stream, stream.position_stream, stream.wallet_stream):
         subscribe(callback=lambda frame: say(_WHAT[frame["topic"]], frame))
     goodbye_thread().join()
-    time.sleep(2.5)  # a heartbeat or two
+    time.sleep(5.5)  # a heartbeat
     say("alive", stream.is_connected())
     stream.exit()
 
