@@ -70,6 +70,7 @@ async def audit(config: Config, still_s: float = STILL_S, over: Callable[[], boo
                 found[name] = Audited(one.users + count, one.lines + [line for _, line in lines], one.hashes | {partition: hashes})
                 if lines:
                     await _mend(config, name, partition, lines)
+        await lock.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])  # the server ends a closed session in its own time
         return found
 
 

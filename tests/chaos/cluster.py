@@ -1,6 +1,7 @@
 """A cluster for chaos: real servers, workers and bridges as processes that can be killed, ended, paused and started again."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,6 +24,12 @@ from tests.chaos.servers import Servers
 EXTRA = "worker-extra"
 Words = Sequence[str | Path]
 REFUSED = ("Fenced", "FencedInstanceId", "UnknownMemberId", "IllegalGeneration")  # how a replaced owner ends
+
+
+def owned_at(port: int) -> set[int]:
+    """The partitions of which the worker at a web port shows how far it is."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=3) as answer:
+        return {int(number) for number in re.findall(r'^marginstream_lag{partition="(\d+)"', answer.read().decode(), re.MULTILINE)}
 
 
 class Shape(NamedTuple):

@@ -4,16 +4,14 @@ Who slept and wakes up leaves no row and no verdict: rows and ids are those of t
 """
 
 import asyncio
-import re
 import time
-import urllib.request
 from pathlib import Path
 
 import pytest
 
 from streams.stack import process, supervisor
 from streams.stack.process import StackError
-from tests.chaos.cluster import Cluster, Shape, cluster
+from tests.chaos.cluster import Cluster, Shape, cluster, owned_at
 from tests.chaos.run import Chaos
 
 SEED = 7
@@ -25,9 +23,7 @@ GENEROUS_S = 90.0  # a crowded machine; what is wanted is printed beside what wa
 
 
 def owned(on: Cluster, name: str) -> set[int]:
-    """The partitions of which a worker shows how far it is."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{on.ports[name]}/metrics", timeout=3) as answer:
-        return {int(number) for number in re.findall(r'^marginstream_lag{partition="(\d+)"', answer.read().decode(), re.MULTILINE)}
+    return owned_at(on.ports[name])
 
 
 def replaced(on: Cluster, name: str, how: str) -> float:

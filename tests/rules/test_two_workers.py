@@ -12,10 +12,11 @@ from google.protobuf.message import Message
 from schemas import engine_pb2 as pb
 from schemas.keys import partition_of
 from streams.config import PREFIX, Config
-from streams.stack import process
+from streams.stack import process, supervisor
 from streams.stack.process import Command, Running
 from streams.stack.topics import create
 from streams.topics import ACCOUNT_UPDATES, MARGIN_CHECKS, RISK_RULES, WALLET_DELTAS
+from tests.chaos.cluster import owned_at
 
 USERS = {f"live:{number}": ("vip", "standard", "other")[number % 3] for number in range(1, 25)}
 LIMIT_S = 120.0
@@ -30,12 +31,16 @@ def config(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Con
     tell(config, *((RISK_RULES, f"group:{name}", group(name, "100")) for name in set(USERS.values())))
     tell(config, *facts())
     running: list[Running] = []
+    ports = process.free_ports(2)
     try:
-        for number, port in enumerate(process.free_ports(2)):
+        for number, port in enumerate(ports):
             values = {PREFIX + field.upper(): str(getattr(config, field)) for field in Config.__struct_fields__}
             own = {**values, f"{PREFIX}WORKER_NAME": f"worker-{number}", f"{PREFIX}WEB_PORT": str(port),
                    f"{PREFIX}WORKER_INSTANCE_ID": f"rules-{number}"}
             running.append(process.start(Command(f"worker-{number}", [sys.executable, "-m", "streams", "worker"], own), folder / "logs"))
+        # Whoever takes a partition over judges all of it because it took over, not because of a rule that came meanwhile.
+        assert process.wait_until(lambda: all(map(supervisor.ready, ports)) and sorted(map(sorted, map(owned_at, ports))) == [[0], [1]],
+                                  LIMIT_S), "expected each worker ready with a partition of its own"
         yield config
     finally:
         for one in running:
