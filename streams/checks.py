@@ -2,7 +2,6 @@
 
 import asyncio
 import heapq
-import logging
 import time
 from collections import Counter
 from functools import lru_cache
@@ -28,7 +27,6 @@ from streams.unsteady import Unsteady
 from tables.policy import Policy
 from tables.rows import LIQUIDATION, Output, User
 
-log = logging.getLogger(__name__)
 partition_of = lru_cache(maxsize=2**14)(partition_by_hash)  # hashing is a loop over the bytes; an entry is as large as a position
 REFILL_SLICE = 200
 TIMER_S = 0.25
@@ -60,7 +58,7 @@ class Checks(Service):
         self._ruled = Ruled(room.prices, self.columns, self._row)
         self._unsteady = Unsteady()
         self.deadlines = Deadlines()
-        self._settling = Settling(room.accounts, room.policy)
+        self.settling = Settling(room.accounts, room.policy)
         self.backlog = Backlog(room.accounts)
         self.counts: Counter[str] = Counter()
         self.rungs: dict[tuple[str, str], int] = {}
@@ -106,16 +104,17 @@ class Checks(Service):
 
     def put(self, key: bytes, row: User) -> None:
         """Keep in step with a changed row: its rungs and deadlines now, its columns before the next price."""
-        self._changed[row.user_id] = row
+        self._changed[row.user_id], now = row, self._now_ms()
         for account_id in row.removed_accounts:
             self._forget(row.user_id, account_id)
         for account in row.accounts.values():
             name = (row.user_id, account.account_id)
+            self.settling.see(name, account, now)
             self.rungs[name] = account.margin.rung
             (self.quarantined.add if account.quarantines or row.quarantines else self.quarantined.discard)(name)
             if account.margin.rung == LIQUIDATION:  # is anything left to close?
                 self.deadlines.add(row.user_id, account.margin.cooldown_until_ms)
-        self.deadlines.add(row.user_id, later_ms(row, self.room.policy, self._now_ms()))
+        self.deadlines.add(row.user_id, later_ms(row, self.room.policy, now))
 
     def _lay_columns(self) -> None:
         """Bring the columns up to the rows and rules as they are now; many changes of a row cost one."""
@@ -169,6 +168,7 @@ class Checks(Service):
         self.rungs.pop((user, account), None)
         self.quarantined.discard((user, account))
         self._reported.pop((user, account), None)
+        self.settling.forget((user, account))
 
     async def _fill(self) -> None:
         """Fill the columns from recovered rows in slices; all are checked once the backlog is folded."""
@@ -289,7 +289,7 @@ class Checks(Service):
         partition = partition_of(key, self.config.partitions)
         if (row := self.room.accounts.state_of(key, partition)) is None:
             return
-        folded, again_ms = self._settling.give_up(row, partition, now)
+        folded, again_ms = self.settling.give_up(row, partition, now)
         if folded is not None and isinstance(folded.row, User):
             self.room.accounts.touch(key, partition, lambda _: (folded.row, folded.outputs))
         else:

@@ -7,10 +7,12 @@ from faust.types import TP
 from schemas import names
 from streams.engine.ledger import Ledger
 from tables.accounts import expire, quarantine, settling_deadline
+from tables.draft import settling
 from tables.frames import STATE_TOPICS
 from tables.policy import Policy
-from tables.rows import Folded, Output, User
+from tables.rows import Account, Folded, Output, User
 
+Name = tuple[str, str]  # user, account
 _AGAIN_MS = 250
 _AWAITED = (*STATE_TOPICS, names.ORDER_UPDATES, names.LIQUIDATION_REPORTS)
 _WAITS_MAX = 12  # times the bound of settling: an end of the log that cannot be reached (control records) must not hold a doubt back
@@ -22,6 +24,22 @@ class Settling:
     def __init__(self, accounts: Ledger, policy: Policy) -> None:
         self._accounts, self._policy = accounts, policy
         self._unread: dict[str, tuple[int, dict[str, int]]] = {}  # by user: since when (ms) we wait, and the ends to reach by topic
+        self._since_ms: dict[Name, int] = {}
+
+    def see(self, name: Name, account: Account, now_ms: int) -> None:
+        """Notes whether an account settles; one whose frames overlap does so without end, though none of them is late."""
+        if settling(account):
+            self._since_ms.setdefault(name, now_ms)
+        else:
+            self.forget(name)
+
+    def forget(self, name: Name) -> None:
+        """It settled, or is no longer here."""
+        self._since_ms.pop(name, None)
+
+    def longest_ms(self, now_ms: int) -> int:
+        """How long an account has not been judged because it settles: the longest of all."""
+        return now_ms - min(self._since_ms.values(), default=now_ms)
 
     def give_up(self, row: User, partition: int, now_ms: int) -> tuple[Folded | None, int]:
         """(what is past its bound given up, None where nothing is; when to ask again, 0 for not)."""

@@ -16,6 +16,7 @@ from streams.engine.ledger import Ledger
 from streams.ops.metrics import METRICS
 from streams.ops.watchdog import Sample
 from streams.portfolios import Portfolios
+from streams.prices import now_ms
 from streams.survey import survey
 from streams.topics import MARGIN_CALLS
 from streams.web.view import Figures
@@ -100,6 +101,7 @@ class View:
         METRICS.recovery_seconds.set(max(self.accounts.recovery_s, self.order_rows.recovery_s))
         METRICS.recovered_rows.set(sum(part.read for part in self.accounts.parts.values()))
         METRICS.accounts_quarantined.set(len(checks.quarantined))
+        METRICS.settling_seconds.set(checks.settling.longest_ms(now_ms()) / 1000)
         self._rise("ticks", METRICS.ticks, prices.ticks)
         for reason, count in prices.refused.items():
             self._rise(f"refused {reason}", METRICS.ticks_refused.labels(reason), count)

@@ -38,6 +38,7 @@ class Metrics:
         self.user_equity = self._gauge("rms_user_equity", "Equity, summed over the users of a type and rung.", "user_type", "rung")
         self.users_by_rung = self._gauge(_OWN + "users_by_rung", "Users whose worst account is on the rung.", "rung")
         self.accounts_quarantined = self._gauge(_OWN + "accounts_quarantined", "Accounts under quarantine.")
+        self.settling_seconds = self._gauge(_OWN + "settling_seconds", "The longest that an account settles; it is not judged meanwhile.")
         self.ready = self._gauge(_OWN + "ready", "1 where this process is ready, else 0.")
 
     def _declare_engine(self) -> None:

@@ -46,6 +46,26 @@ async def test_half_a_frame_past_its_bound_is_a_quarantine_and_a_verdict_of_unkn
     assert ("live:1", "house") in desk.checks.quarantined
 
 
+async def test_an_account_whose_frames_overlap_without_end_is_told_of(desk: Desk) -> None:
+    """None of its frames is late, so no timer gives them up; it is not judged all the same."""
+    user = trader(1)
+    quiet = user.accounts["house"]
+    for number in range(100):
+        desk.keep(replace(user, accounts={"house": replace(quiet, frames=(Frame(1, 1, number, 2, (0,), desk.now),))}))
+        desk.pass_ms(20)
+    assert desk.checks.settling.longest_ms(desk.now) == 2_000
+    assert desk.written() == []
+    desk.keep(user)
+    assert desk.checks.settling.longest_ms(desk.now) == 0
+
+
+async def test_who_settled_where_it_is_no_longer_owned_is_not_told_of(desk: Desk) -> None:
+    user = trader(1)
+    desk.keep(replace(user, accounts={"house": replace(user.accounts["house"], frames=(Frame(1, 1, 1, 2, (0,), NOW),))}))
+    desk.checks._lost(partition_of(b"live:1", PARTITIONS))
+    assert desk.checks.settling.longest_ms(NOW + 60_000) == 0
+
+
 async def test_a_frame_waits_for_its_other_half_while_that_may_lie_unread(desk: Desk) -> None:
     """A worker that is seconds behind takes up the first half of a frame when its bound is long past: the other half is right behind."""
     user = trader(1)
