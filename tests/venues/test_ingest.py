@@ -12,14 +12,12 @@ from pathlib import Path
 
 import aiohttp
 import psycopg
-import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from msgspec.structs import replace
 
 from schemas import names
 from schemas.keys import partition_of
 from streams.config import Config
-from streams.stack.topics import create
 from streams.topics import BY_NAME
 from streams.venues import accounts as store
 from streams.venues.accounts import NewAccount
@@ -28,29 +26,13 @@ from streams.venues.ingest import Ingest, vault_file
 from streams.venues.leases import owner
 from streams.venues.secret import Secret
 from streams.venues.simulator.server import Simulator
-from streams.venues.vault import Vault, add_key
+from streams.venues.vault import Vault
 from streams.venues.venue import Credentials
 from streams.venues.words import State
 from tests.venues.folded import Folded, fold
 
 FACTS = (names.ORDER_UPDATES, names.POSITION_UPDATES, names.BALANCE_UPDATES, names.VENUE_MARGIN_CALLS, names.ACCOUNT_CONFIG)
 WAIT_S = 180.0  # others may need the machine, and a venue's budget is by the minute
-
-
-@pytest.fixture
-async def venue() -> AsyncIterator[Simulator]:
-    async with Simulator(("binance_usdm",)) as sim:
-        yield sim
-
-
-@pytest.fixture
-def config(kafka: str, dsn: str, tmp_path: Path, venue: Simulator) -> Config:
-    urls = venue.urls["binance_usdm"]
-    found = Config(kafka_bootstrap=kafka, postgres_dsn=dsn, data_dir=str(tmp_path), venue_hosts=f"binance_usdm={urls.rest}|{urls.ws}",
-                   worker_name="one")
-    create(found)
-    add_key(vault_file(found))
-    return found
 
 
 async def register(config: Config, sim: Simulator, name: str) -> str:

@@ -2,43 +2,29 @@
 
 import random
 import time
-from collections.abc import AsyncIterator
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from msgspec.structs import replace
 
 from schemas import names
 from schemas.engine_pb2 import Anomaly
 from schemas.keys import partition_of
 from streams.config import Config
-from streams.stack.topics import create
-from streams.venues.ingest import Ingest, vault_file
+from streams.venues.ingest import Ingest
 from streams.venues.monitor.poller import Poller
 from streams.venues.monitor.schedule import Policy
 from streams.venues.simulator.books import SELL, Order
 from streams.venues.simulator.server import Simulator
-from streams.venues.vault import add_key
 from tests.venues.test_ingest import WAIT_S, agreed, live, register, running, until
 
 QUICK = Policy(every_ms=(1_000, 2_000), settle_ms=300, again_ms=1_500, repaired_ms=5_000, around_ms=1_000)
 
 
 @pytest.fixture
-async def venue() -> AsyncIterator[Simulator]:
-    async with Simulator(("binance_usdm",)) as sim:
-        yield sim
-
-
-@pytest.fixture
-def config(kafka: str, dsn: str, tmp_path: Path, venue: Simulator) -> Config:
-    urls = venue.urls["binance_usdm"]
-    found = Config(kafka_bootstrap=kafka, postgres_dsn=dsn, data_dir=str(tmp_path), venue_hosts=f"binance_usdm={urls.rest}|{urls.ws}",
-                   worker_name="one", monitor_funding_minutes=481.0, monitor_funding_pct=0.01)
-    create(found)
-    add_key(vault_file(found))
-    return found
+def config(config: Config) -> Config:
+    return replace(config, monitor_funding_minutes=481.0, monitor_funding_pct=0.01)
 
 
 def hurry(ingest: Ingest) -> None:
