@@ -1,6 +1,7 @@
 """The engine worker: `faust -A streams.worker worker`."""
 
 import faulthandler
+import logging
 import os
 import sys
 import threading
@@ -45,5 +46,6 @@ def main() -> None:
             print(f"marginstream worker: ends over {', '.join(hung)}", file=sys.stderr, flush=True)
         if app.stopped_by:
             print(f"marginstream worker: {app.stopped_by}", file=sys.stderr, flush=True)
-        if hung:
+        if hung or app.stopped_by:  # skips the interpreter's own end: after its work one worker ended by SIGSEGV, once
+            logging.shutdown()
             os._exit(1)
