@@ -4,7 +4,7 @@ WORKDIR /app
 COPY requirements.lock pyproject.toml README.md ./
 RUN pip install --no-cache-dir --require-hashes -r requirements.lock
 COPY . .
-RUN pip install --no-cache-dir --no-deps -e . && useradd --system marginstream && mkdir .marginstream && chown marginstream .marginstream
+RUN pip install --no-cache-dir --no-deps -e . && useradd --system marginstream && mkdir .marginstream keys && chown marginstream .marginstream keys
 USER marginstream
 ENV PYTHONUNBUFFERED=1
 ENTRYPOINT ["marginstream"]

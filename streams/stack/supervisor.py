@@ -6,7 +6,6 @@ import shlex
 import shutil
 import sys
 import tempfile
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -160,10 +159,11 @@ def _start_servers(config: Config, state: State, say: Say) -> Config:
 
 def _prepare(config: Config, say: Say) -> None:
     from streams.bridges.migrate import migrate
-    from streams.stack import topics
+    from streams.stack import topics, venues
 
     topics.create(config)
     migrate(config.postgres_dsn)
+    venues.make_keys(config)
     say(f"{'topics':<16} {len(topics.wanted(config))} of {config.partitions} partitions; schema of Postgres applied")
 
 
@@ -250,7 +250,7 @@ def ready(port: int) -> bool:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=3) as answer:
             return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
+    except OSError:
         return False
 
 

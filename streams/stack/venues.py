@@ -1,6 +1,6 @@
-"""The venues of the local stack: `marginstream simulate` with accounts of the run's own, and the ingestion that reads them as real ones.
+"""The venues of the local stack: `marginstream simulate` with accounts of the run's own, the ingestion that reads them, and the executor.
 
-Where somebody set the venues' addresses, or nothing is to move, the ingestion runs alone.
+Where somebody set the venues' addresses, or nothing is to move, ingestion and executor run alone, as with real venues.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from streams.venues.simulator.catalogue import VENUES
 from streams.venues.vault import Vault, add_key
 from streams.venues.venue import Credentials
 
-SIMULATOR, INGEST, WORKER = "simulate", "ingest", "ingest-0"
+SIMULATOR, INGEST, EXECUTE = "simulate", "ingest", "execute"
 HOSTS, CONTROL, HEALTH = PREFIX + "VENUE_HOSTS", PREFIX + "SIMULATOR_URL", PREFIX + "INGEST_URL"
 _USERS = "demo:sim-"
 
@@ -37,11 +37,18 @@ class Simulated(NamedTuple):
     venue: str
 
 
-def start_venues(config: Config, state: State, simulated: bool) -> str:
-    """Starts what there is to start, returns when every account of the run is live; the ingestion's URL. Raises `StackError`."""
-    names: set[str] = set()
+def make_keys(config: Config) -> None:
+    """The file of keys that secrets are sealed under, where there is none yet: who reads and who executes start from it."""
     if not vault_file(config).exists():
         add_key(vault_file(config))
+
+
+def start_venues(config: Config, state: State, simulated: bool) -> str:
+    """Starts what there is to start, returns when every account of the run is live; the ingestion's URL. Raises `StackError`.
+
+    The executor acts for accounts that opted in and no others: where nobody did, it reads and does nothing.
+    """
+    names: set[str] = set()
     state.addresses[CONTROL] = ""
     if "venue_hosts" in state.own:
         state.addresses[HOSTS] = ""  # whoever sourced an earlier stack's addresses means none of them
@@ -51,9 +58,10 @@ def start_venues(config: Config, state: State, simulated: bool) -> str:
         asyncio.run(_register(config, state, made))
         names = {one.name for one, _ in made}
     [port] = process.free_ports(1)
-    part = Part(INGEST, supervisor.streams_words("ingest"), {"WORKER_NAME": WORKER, "HEALTH_PORT": str(port)})
-    state.parts.append(part)
-    supervisor.launch(config, state, part)
+    for part in (Part(INGEST, supervisor.streams_words(INGEST), {"WORKER_NAME": f"{INGEST}-0", "HEALTH_PORT": str(port)}),
+                 Part(EXECUTE, supervisor.streams_words(EXECUTE), {"WORKER_NAME": f"{EXECUTE}-0", "HEALTH_PORT": "0"})):
+        state.parts.append(part)
+        supervisor.launch(config, state, part)
     url = f"http://127.0.0.1:{port}"
     _wait_live(state, port, names)
     return url
