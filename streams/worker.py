@@ -48,4 +48,5 @@ def main() -> None:
             print(f"marginstream worker: {app.stopped_by}", file=sys.stderr, flush=True)
         if hung or app.stopped_by:  # skips the interpreter's own end: after its work one worker ended by SIGSEGV, once
             logging.shutdown()
+            sys.stdout.flush()
             os._exit(1)
