@@ -6,8 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
@@ -30,9 +29,9 @@ from streams.venues.vault import Vault
 from streams.venues.venue import Credentials
 from streams.venues.words import State
 from tests.venues.folded import Folded, fold
+from tests.venues.harness import WAIT_S, running, until
 
 FACTS = (names.ORDER_UPDATES, names.POSITION_UPDATES, names.BALANCE_UPDATES, names.VENUE_MARGIN_CALLS, names.ACCOUNT_CONFIG)
-WAIT_S = 180.0  # others may need the machine, and a venue's budget is by the minute
 
 
 async def register(config: Config, sim: Simulator, name: str) -> str:
@@ -42,24 +41,6 @@ async def register(config: Config, sim: Simulator, name: str) -> str:
         await store.add(connection, Vault(vault_file(config)), NewAccount(user, name, "binance_usdm"),
                         Credentials(Secret(account.key), Secret(account.secret)))
     return user
-
-
-@asynccontextmanager
-async def running(config: Config) -> AsyncIterator[Ingest]:
-    ingest, stop = Ingest(config), asyncio.Event()
-    task = asyncio.create_task(ingest.run(stop))
-    try:
-        yield ingest
-    finally:
-        stop.set()
-        await task
-
-
-async def until(done: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + WAIT_S
-    while not done():
-        assert time.monotonic() < end, what
-        await asyncio.sleep(0.05)
 
 
 async def told(config: Config, user: str) -> list[tuple[int, Event]]:
@@ -105,7 +86,7 @@ def live(ingest: Ingest, *names_: str) -> Callable[[], bool]:
 
 async def test_accounts_are_added_changed_and_removed_while_it_runs(config: Config, venue: Simulator) -> None:
     await register(config, venue, "a")
-    async with running(config) as ingest:
+    async with running(Ingest(config)) as ingest:
         await until(live(ingest, "a"), "the first is live")
         venue.trade("a", "BTCUSDT", "BUY", "0.1")
         await register(config, venue, "b")
@@ -127,7 +108,7 @@ async def test_accounts_are_added_changed_and_removed_while_it_runs(config: Conf
 
 async def test_the_page_shows_what_is(config: Config, venue: Simulator, tmp_path: Path) -> None:
     await register(config, venue, "p")
-    async with running(config) as ingest, aiohttp.ClientSession() as http:
+    async with running(Ingest(config)) as ingest, aiohttp.ClientSession() as http:
         await until(live(ingest, "p"), "live")
         venue.trade("p", "BTCUSDT", "BUY", "0.1")
         await agreed(config, venue, "p")
@@ -152,9 +133,9 @@ async def test_two_processes_share_the_accounts_and_one_takes_over(config: Confi
     accounts = [*shares["one"], *shares["two"]]
     for name in accounts:
         await register(config, venue, name)
-    async with running(config) as one:
+    async with running(Ingest(config)) as one:
         await until(live(one, *accounts), "all at one")
-        async with running(replace(config, worker_name="two")) as two:
+        async with running(Ingest(replace(config, worker_name="two"))) as two:
             await until(live(one, *shares["one"]), "its share")
             await until(live(two, *shares["two"]), "the other share")
             for name in accounts:

@@ -1,8 +1,7 @@
 """Facts to Kafka through an outage of the broker: none lost without a word, calls before all others, the buffer bounded."""
 
 import asyncio
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from random import Random
 
 import pytest
@@ -17,10 +16,10 @@ from streams.stack.process import StackError
 from streams.stack.topics import create
 from streams.venues.frames import Event
 from streams.venues.publisher import Publisher
+from tests.venues.harness import WAIT_S, until
 from tests.venues.heard import Heard
 
 NAME = ("live:1", "bn")
-WAIT_S = 120.0
 
 
 def balance(number: int) -> Event:
@@ -41,13 +40,6 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
     create(Config(kafka_bootstrap=cluster.bootstrap))
     yield cluster
     cluster.stop()
-
-
-async def until(done: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + WAIT_S
-    while not done():
-        assert time.monotonic() < end, what
-        await asyncio.sleep(0.05)
 
 
 async def read(bootstrap: str, topic: str, count: int) -> list[object]:

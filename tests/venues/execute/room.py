@@ -4,13 +4,13 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 
 import psycopg
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 from google.protobuf.message import Message
 from msgspec.structs import replace
 
@@ -19,10 +19,10 @@ from schemas import names
 from schemas.keys import partition_of
 from schemas.user_data_pb2 import BINANCE_USDM, STREAM, UserDataMarginCallEvent
 from streams.config import Config
+from streams.stack.oracle_topics import read_topics
 from streams.topics import BY_NAME
 from streams.venues import accounts as store
 from streams.venues.accounts import NewAccount
-from streams.venues.execute.service import Executor
 from streams.venues.execute.store import permit
 from streams.venues.ingest import vault_file
 from streams.venues.secret import Secret
@@ -35,8 +35,8 @@ from tables.policy import Policy
 from tables.rows import LIQUIDATION, Fact, User
 from tests.agents import worlds
 from tests.agents.test_verdict import judged
+from tests.venues.harness import WAIT_S
 
-WAIT_S = 120.0
 SYMBOL = "BTCUSDT"
 
 
@@ -106,21 +106,8 @@ async def say(config: Config, topic: str, key: str, *messages: Message) -> None:
 
 async def told(config: Config, topic: str, key: str) -> list[Message]:
     """Everything of a key on a topic."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=config.kafka_bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
-    await consumer.start()
-    try:
-        place = TopicPartition(topic, 0 if topic == names.CONTROL else partition_of(key.encode(), config.partitions))
-        consumer.assign([place])
-        end = (await consumer.end_offsets([place]))[place]
-        await consumer.seek_to_beginning(place)
-        found: list[Message] = []
-        while await consumer.position(place) < end:
-            for records in (await consumer.getmany(timeout_ms=500)).values():
-                mine = [one.value for one in records if one.key == key.encode()]
-                found += map(BY_NAME[topic].message.FromString, mine)  # type: ignore[attr-defined]
-        return found
-    finally:
-        await consumer.stop()
+    read = await read_topics(config, [topic])
+    return [BY_NAME[topic].message.FromString(one.value) for one in read[topic] if one.key == key.encode()]  # type: ignore[attr-defined]
 
 
 async def reports(config: Config, user: str) -> list[pb.LiquidationReport]:
@@ -137,24 +124,6 @@ async def ended(config: Config, user: str, *steps: str) -> list[pb.LiquidationRe
             return found
         assert time.monotonic() < end, f"expected {steps}, was {[(one.step_id, one.status) for one in found]}"
         await asyncio.sleep(0.2)
-
-
-async def until(done: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + WAIT_S
-    while not done():
-        assert time.monotonic() < end, what
-        await asyncio.sleep(0.02)
-
-
-@asynccontextmanager
-async def running(config: Config) -> AsyncIterator[Executor]:
-    executor, stop = Executor(config), asyncio.Event()
-    task = asyncio.create_task(executor.run(stop))
-    try:
-        yield executor
-    finally:
-        stop.set()
-        await task
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from agents.risk.world import World
 from schemas import engine_pb2 as pb
 from schemas import names
 from streams.config import Config
+from streams.venues.execute.service import Executor
 from streams.venues.simulator.server import Simulator
 from tables import accounts
 from tables.accounts import doubts
@@ -18,8 +19,8 @@ from tables.policy import Policy
 from tables.rows import LIQUIDATION, Fact, User
 from tests.agents import worlds
 from tests.agents.test_verdict import judged
-from tests.venues.execute.room import Book, ended, running, say, step_ids, until
-from tests.venues.harness import Bench, reading
+from tests.venues.execute.room import Book, ended, say, step_ids
+from tests.venues.harness import Bench, reading, running, until
 
 PRICE = "60000"
 
@@ -100,7 +101,7 @@ async def test_who_opted_in_is_reduced_before_its_venue_would_and_the_episode_en
         assert judged(circle.row, world(), book.name).rung == LIQUIDATION
         assert not book.account.called  # the venue does not even warn
         steps: list[str] = []
-        async with running(config):
+        async with running(Executor(config)):
             for _ in range(50):  # what an order costs may leave the account just above its release: the engine orders once more
                 steps += await carry_out(circle, config)
                 if circle.row.accounts[book.name].margin.rung < LIQUIDATION:
@@ -127,7 +128,7 @@ async def test_a_report_of_a_fill_waits_for_the_venues_own_word(config: Config, 
         found = judged(circle.row, world(), book.name)
         circle.row = found.row
         plan = [pb.Liquidation.FromString(one.value) for one in found.outputs if one.topic == names.LIQUIDATIONS]
-        async with running(config):
+        async with running(Executor(config)):
             await say(config, names.LIQUIDATIONS, "live:1", *plan)
             said = await ended(config, "live:1", *step_ids(plan))
         for report in [one for one in said if one.account_id == book.name]:
@@ -150,8 +151,8 @@ async def test_processes_that_share_and_leave_send_every_step_once(config: Confi
         book.hold()
     venue.fault("slow", method="POST", path="/fapi/v1/order", ms=1_500, times=8)
     plans = {book.user: book.order() for book in books}
-    async with running(replace(config, worker_name="two")) as two:
-        async with running(config) as one:
+    async with running(Executor(replace(config, worker_name="two"))) as two:
+        async with running(Executor(config)) as one:
             await until(lambda: one.ready and two.ready, "both")
             for user, plan in plans.items():
                 await say(config, names.LIQUIDATIONS, user, *plan)

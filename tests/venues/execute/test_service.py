@@ -13,8 +13,10 @@ from schemas import names
 from schemas.keys import client_order_id
 from schemas.user_data_pb2 import DERIVED
 from streams.config import Config
+from streams.venues.execute.service import Executor
 from streams.venues.simulator.server import Simulator
-from tests.venues.execute.room import Book, ended, margin_call, process, reports, running, say, step_ids, told, until, until_count
+from tests.venues.execute.room import Book, ended, margin_call, process, reports, say, step_ids, told, until_count
+from tests.venues.harness import running, until
 
 
 async def test_an_account_over_its_rung_is_reduced_and_the_engine_goes_on(config: Config, venue: Simulator) -> None:
@@ -23,7 +25,7 @@ async def test_an_account_over_its_rung_is_reduced_and_the_engine_goes_on(config
     book.hold()
     plan = book.order()
     cancel, close = step_ids(plan)
-    async with running(config):
+    async with running(Executor(config)):
         await say(config, names.LIQUIDATIONS, book.user, *plan)
         found = await ended(config, book.user, cancel, close)
     assert [(one.step_id, one.status) for one in found if one.status != "unknown"] == [
@@ -34,7 +36,7 @@ async def test_an_account_over_its_rung_is_reduced_and_the_engine_goes_on(config
     assert (book.account.open_orders(), book.account.open_algos()) == ([], [])
     book.fold(found)
     assert set(book.statuses().values()) == {"completed"}
-    async with running(config):  # a step again, as after a crash before its offset was committed
+    async with running(Executor(config)):  # a step again, as after a crash before its offset was committed
         await say(config, names.LIQUIDATIONS, book.user, *plan)
         await until_count(config, book.user, 5)
     assert len(book.sent()) == 1
@@ -93,7 +95,7 @@ async def test_who_did_not_opt_in_is_refused_and_untouched(config: Config, venue
     await book.register(opted=False)
     book.hold()
     plan = book.order()
-    async with running(config):
+    async with running(Executor(config)):
         await say(config, names.LIQUIDATIONS, book.user, *plan)
         found = await ended(config, book.user, *step_ids(plan))
     assert {(one.status, one.error) for one in found} == {("refused", "the account did not opt in to execution")}
@@ -107,7 +109,7 @@ async def test_caps_and_a_dry_run_refuse_with_the_reason(config: Config, venue: 
     await book.register()
     book.hold()
     first = book.order()
-    async with running(replace(config, execute_dry_run=True, app_id=f"{config.app_id}d")):
+    async with running(Executor(replace(config, execute_dry_run=True, app_id=f"{config.app_id}d"))):
         await say(config, names.LIQUIDATIONS, book.user, *first)
         found = await ended(config, book.user, *step_ids(first))
     assert [one.error[:28] for one in found] == ["dry run: would cancel open o", "dry run: would close 0.375 B"]
@@ -118,7 +120,7 @@ async def test_caps_and_a_dry_run_refuse_with_the_reason(config: Config, venue: 
     plan = other.order()
     again = pb.Liquidation.FromString(plan[-1].SerializeToString())
     again.id = f"{again.id}9"
-    async with running(replace(config, execute_hour_notional_max=30_000, app_id=f"{config.app_id}h")):
+    async with running(Executor(replace(config, execute_hour_notional_max=30_000, app_id=f"{config.app_id}h"))):
         await say(config, names.LIQUIDATIONS, other.user, *plan, again)
         found = await ended(config, other.user, *step_ids(plan), again.id)
     assert [one.status for one in found if one.step_id == plan[-1].id] == ["accepted", "filled"]
@@ -134,13 +136,13 @@ async def test_a_margin_call_of_the_venue_pauses_the_account_once(config: Config
     await book.register()
     await other.register(opted=False)
     book.hold()
-    async with running(config) as executor:
+    async with running(Executor(config)) as executor:
         await say(config, names.VENUE_MARGIN_CALLS, book.user, margin_call(book, DERIVED))
         await say(config, names.VENUE_MARGIN_CALLS, other.user, margin_call(other))
         await say(config, names.VENUE_MARGIN_CALLS, book.user, margin_call(book), margin_call(book))
         await until(lambda: scope in executor.controls.state.pauses, "paused")
         await until(lambda: not executor.offsets.count, "all taken")
-    async with running(config) as executor:
+    async with running(Executor(config)) as executor:
         await until(lambda: executor.ready, "ready")
         await say(config, names.VENUE_MARGIN_CALLS, book.user, margin_call(book))
         plan = book.order()

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 
@@ -23,10 +23,10 @@ from streams.venues.rest import Egress, Rest
 from streams.venues.simulator.catalogue import BINANCE, BYBIT, KUCOIN, OKX
 from streams.venues.simulator.server import Simulator
 from streams.venues.venue import Hosts
+from tests.venues.harness import WAIT_S, until
 
 SYMBOLS = {BINANCE: "BTCUSDT", BYBIT: "BTCUSDT", OKX: "BTC-USDT-SWAP", KUCOIN: "XBTUSDTM"}
 WHOLE = tuple(map(Decimal, ("61000.1", "61000.0", "61000.2", "61000.1")))  # mark, bid, ask, last
-WAIT_S = 120.0
 
 
 class Place:
@@ -61,13 +61,6 @@ async def running(config: Config) -> AsyncIterator[Place]:
             with suppress(asyncio.CancelledError):
                 await task
             await asyncio.gather(*(rest.close() for rest in place.rests.values()))
-
-
-async def until(done: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + WAIT_S
-    while not done():
-        assert time.monotonic() < end, what
-        await asyncio.sleep(0.05)
 
 
 def _config(kafka: str = "127.0.0.1:1", types: str = "kline,markPrice,ticker,trade,bookTicker") -> Config:

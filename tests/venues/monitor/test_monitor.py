@@ -17,7 +17,8 @@ from streams.venues.monitor.poller import Poller
 from streams.venues.monitor.schedule import Policy
 from streams.venues.simulator.books import SELL, Order
 from streams.venues.simulator.server import Simulator
-from tests.venues.test_ingest import WAIT_S, agreed, live, register, running, until
+from tests.venues.harness import WAIT_S, running, until
+from tests.venues.test_ingest import agreed, live, register
 
 QUICK = Policy(every_ms=(1_000, 2_000), settle_ms=300, again_ms=1_500, repaired_ms=5_000, around_ms=1_000)
 
@@ -54,7 +55,7 @@ async def anomalies(config: Config, user: str, kinds: set[str]) -> list[Anomaly]
 
 async def test_a_fact_lost_on_the_stream_is_found_told_and_repaired(config: Config, venue: Simulator) -> None:
     user = await register(config, venue, "m")
-    async with running(config) as ingest:
+    async with running(Ingest(config)) as ingest:
         hurry(ingest)
         await until(live(ingest, "m"), "live")
         venue.trade("m", "BTCUSDT", "BUY", "0.1")
