@@ -13,6 +13,7 @@ from typing import TypeVar
 from schemas.money import say_short
 from streams.venues.execute.words import (
     CANCEL,
+    DRY_RUN,
     Ask,
     Claim,
     Command,
@@ -68,7 +69,7 @@ class _UnderWay:
         self._permit()
         cancelled = yield from self._clear()
         if self.limits.dry_run:
-            return Outcome("refused", error=f"dry run: would cancel open orders by {cancelled} requests")
+            return Outcome("refused", error=f"{DRY_RUN}would cancel open orders by {cancelled} requests")
         return Outcome("completed")
 
     def close(self) -> Course:
@@ -120,7 +121,7 @@ class _UnderWay:
     def _try_out(self, quantity: Decimal, notional: Decimal, cancelled: int) -> None:
         if self.limits.dry_run:
             text = f"would close {say_short(quantity)} {self.step.symbol} {self.step.side}, notional {say_short(notional)}"
-            raise _Over(Outcome("refused", error=f"dry run: {text}, after {cancelled} requests to cancel, as {self.step.client_order_id}"))
+            raise _Over(Outcome("refused", error=f"{DRY_RUN}{text}, after {cancelled} requests to cancel, as {self.step.client_order_id}"))
 
     def _find(self) -> Generator[Command, Reply, Found | None]:
         """The step's order; None once it is certain that there is none and none will come."""

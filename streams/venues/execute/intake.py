@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
@@ -54,19 +55,25 @@ class Offsets:
 
     def __init__(self) -> None:
         self._next: dict[TopicPartition, int] = {}
-        self._open: dict[TopicPartition, set[int]] = {}
+        self._open: dict[TopicPartition, dict[int, float]] = {}  # offset -> when it was taken
 
     @property
     def count(self) -> int:
         """Records not done yet."""
         return sum(map(len, self._open.values()))
 
+    @property
+    def oldest_s(self) -> float:
+        """How long the oldest of them is under way; 0 where none is."""
+        began = [since for taken in self._open.values() for since in taken.values()]
+        return time.monotonic() - min(began) if began else 0.0
+
     def take(self, place: TopicPartition, offset: int) -> None:
-        self._open.setdefault(place, set()).add(offset)
+        self._open.setdefault(place, {})[offset] = time.monotonic()
         self._next[place] = offset + 1
 
     def done(self, place: TopicPartition, offset: int) -> None:
-        self._open.get(place, set()).discard(offset)
+        self._open.get(place, {}).pop(offset, None)
 
     def committable(self) -> Mapping[TopicPartition, int]:
         """The first record of each partition that is not done, or the one after the last."""

@@ -15,7 +15,7 @@ from streams.venues.execute import metrics, store
 from streams.venues.execute.course import course
 from streams.venues.execute.desks import DESKS
 from streams.venues.execute.store import Opted
-from streams.venues.execute.words import CLOSE, Ask, Claim, Command, Limits, Outcome, Recall, Reply, Step, Tell, Wait
+from streams.venues.execute.words import CLOSE, DRY_RUN, Ask, Claim, Command, Limits, Outcome, Recall, Reply, Step, Tell, Wait
 from streams.venues.reader import Venues
 from streams.venues.rest import Refused, Rest
 from streams.venues.vault import Vault
@@ -150,7 +150,7 @@ class Runner:
             report.filled_quantity = "" if outcome.filled is None else say_short(outcome.filled)
             report.average_price = "" if outcome.price is None else say_short(outcome.price)
         venue = self._opted.account.venue if self._opted else step.venue
-        metrics.EXECUTIONS.labels(venue, outcome.status).inc()
+        metrics.EXECUTIONS.labels(venue, "dry_run" if outcome.error.startswith(DRY_RUN) else outcome.status).inc()
         log.log(logging.INFO if outcome.status in ("completed", "filled", "accepted") else logging.WARNING, "%s %s %s of %s: %s %s %s",
                 venue, step.action, step.symbol, step.step_id, outcome.status, report.filled_quantity, outcome.error)
         await self.home.report(report)

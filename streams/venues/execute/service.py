@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import signal
 import time
 from collections.abc import Collection
 from contextlib import suppress
@@ -19,6 +18,8 @@ from schemas.engine_pb2 import Liquidation, LiquidationReport
 from schemas.keys import partition_of
 from schemas.user_data_pb2 import UserDataMarginCallEvent
 from streams.config import Config
+from streams.ops import process
+from streams.ops.pages import open_pages
 from streams.venues.clock import Clock
 from streams.venues.database import Database
 from streams.venues.execute import metrics, store
@@ -26,7 +27,6 @@ from streams.venues.execute.control import Controls
 from streams.venues.execute.intake import Lane, Lanes, Offsets, Work, started
 from streams.venues.execute.runner import Runner, persist
 from streams.venues.execute.words import Limits, Step, read_step
-from streams.venues.health import open_page
 from streams.venues.ingest import vault_file
 from streams.venues.places import read_hosts
 from streams.venues.reader import Venues
@@ -81,7 +81,7 @@ class Executor(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         stopping = asyncio.create_task(stop.wait())
         page = None
         try:
-            page = await open_page(self, "execute")
+            page = await open_pages(self.config, f"execute-{self.worker}", self)
             working = asyncio.create_task(self._consume(stop, following))
             await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
             if self._consumer is None:  # stopped while there was no broker
@@ -91,7 +91,7 @@ class Executor(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
                 working.result()
         finally:
             if page is not None:
-                await page.cleanup()
+                await page.stop()
             for task in (following, stopping):
                 task.cancel()
             await asyncio.gather(following, stopping, return_exceptions=True)
@@ -142,7 +142,9 @@ class Executor(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
                     self._take(place, record)
         else:
             await asyncio.sleep(0.05)
+        metrics.READY.set(self.ready)
         metrics.UNDER_WAY.set(self.offsets.count)
+        metrics.OLDEST.set(self.offsets.oldest_s)
         if time.monotonic() - self._committed_s >= _COMMIT_S:
             await self._commit(consumer)
 
@@ -233,13 +235,4 @@ class Executor(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
 
 def main(config: Config) -> None:
     """Runs until SIGTERM or SIGINT."""
-    logging.basicConfig(level=config.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    asyncio.run(_run(config))
-    logging.shutdown()
-
-
-async def _run(config: Config) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await Executor(config).run(stop)
+    process.run(config, "execute", lambda stop: Executor(config).run(stop))

@@ -10,6 +10,7 @@ from schemas.money import BadNumber, parse
 from streams.venues.venue import Judged, Request
 
 CANCEL, CLOSE = "cancel_orders", "close"
+DRY_RUN = "dry run: "  # how the text of a refusal begins that was asked for
 BOTH, LONG, SHORT = "BOTH", "LONG", "SHORT"
 
 

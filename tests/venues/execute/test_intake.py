@@ -23,11 +23,14 @@ def test_an_offset_waits_for_those_before_it() -> None:
     offsets.done(A, 6)
     offsets.done(A, 7)
     assert (offsets.committable(), offsets.count) == ({A: 5, B: 9}, 2)
+    assert offsets.oldest_s > 0
     offsets.done(A, 5)
     assert offsets.committable() == {A: 8, B: 9}
     offsets.forget([A])
     offsets.done(A, 8)
     assert (offsets.committable(), offsets.count) == ({B: 9}, 1)
+    offsets.done(B, 9)
+    assert (offsets.count, offsets.oldest_s) == (0, 0)
 
 
 async def test_an_account_is_worked_for_in_order_and_others_beside_it() -> None:

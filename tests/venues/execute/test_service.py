@@ -7,12 +7,14 @@ from pathlib import Path
 
 import aiohttp
 from msgspec.structs import replace
+from prometheus_client import REGISTRY
 
 from schemas import engine_pb2 as pb
 from schemas import names
 from schemas.keys import client_order_id
 from schemas.user_data_pb2 import DERIVED
 from streams.config import Config
+from streams.venues.execute import metrics
 from streams.venues.execute.service import Executor
 from streams.venues.simulator.server import Simulator
 from tests.venues.execute.room import Book, ended, margin_call, process, reports, say, step_ids, told, until_count
@@ -104,15 +106,24 @@ async def test_who_did_not_opt_in_is_refused_and_untouched(config: Config, venue
     assert set(book.statuses().values()) == {"refused"}
 
 
+def counted(status: str) -> float | None:
+    """Of this process since the last look."""
+    found = REGISTRY.get_sample_value("marginstream_executions_total", {"venue": "binance_usdm", "status": status})
+    metrics.EXECUTIONS.clear()
+    return found
+
+
 async def test_caps_and_a_dry_run_refuse_with_the_reason(config: Config, venue: Simulator) -> None:
     book = Book(config, venue, "c1")
     await book.register()
     book.hold()
     first = book.order()
+    counted("dry_run")
     async with running(Executor(replace(config, execute_dry_run=True, app_id=f"{config.app_id}d"))):
         await say(config, names.LIQUIDATIONS, book.user, *first)
         found = await ended(config, book.user, *step_ids(first))
     assert [one.error[:28] for one in found] == ["dry run: would cancel open o", "dry run: would close 0.375 B"]
+    assert counted("dry_run") == 2
     assert (book.sent(), len(book.account.open_orders())) == ([], 2)
     other = Book(config, venue, "c2")
     await other.register()
