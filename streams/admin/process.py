@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -26,7 +25,7 @@ from streams.bridges import audit as mirrors
 from streams.bridges.consume import persist
 from streams.bridges.migrate import migrate
 from streams.config import Config
-from streams.ops import logs
+from streams.ops import process
 from streams.ops.health import serve
 from streams.venues.secret import Secret
 from streams.venues.vault import Vault, add_key
@@ -115,14 +114,10 @@ def _told(what: str) -> Iterator[None]:
 
 def main(config: Config) -> None:
     """Until SIGTERM or SIGINT."""
-    logs.configure(config.log_level, config.log_format, "admin")
-    asyncio.run(_run(config))
+    process.run(config, "admin", lambda stop: _serve(config, stop))
 
 
-async def _run(config: Config) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+async def _serve(config: Config, stop: asyncio.Event) -> None:
     store = Store(config.postgres_dsn)
     workers = Workers(config.worker_urls.split(","), config.api_token)
     slow = Store(config.postgres_dsn, _PATIENCE_S)
@@ -171,7 +166,4 @@ async def _alert(config: Config, store: Store, stop: asyncio.Event) -> None:
 async def _every(seconds: float, do: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
     while not stop.is_set():
         await do()
-        try:
-            await asyncio.wait_for(stop.wait(), seconds)
-        except TimeoutError:
-            continue
+        await process.pause(stop, seconds)

@@ -63,15 +63,15 @@ def widen(file: Path, profile: Path | None) -> None:
     def wide(*given: Any) -> Any:
         return record(*given)._replace(weight_per_min=_PLENTY, connects_per_min=6_000, used_header="")
 
-    run: Any = ingest._run
+    run = ingest.Ingest.run
 
-    async def watched(config: Any) -> None:
+    async def watched(one: ingest.Ingest, stop: asyncio.Event) -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, tell(file, profile))
-        await run(config)
+        await run(one, stop)
 
     reader.venue_of = wide  # type: ignore[assignment,attr-defined]
     publisher.Lane = Timed  # type: ignore[misc]
-    ingest._run = watched
+    ingest.Ingest.run = watched  # type: ignore[assignment]
 
 
 if __name__ == "__main__":

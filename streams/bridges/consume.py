@@ -53,6 +53,10 @@ class Status(msgspec.Struct):
         """Partitions are owned and the store answers."""
         return self.partitions > 0 and not self.away_since_ms
 
+    def health(self) -> dict[str, object]:
+        """For the page."""
+        return {"status": "ok" if self.ready else "degraded", **msgspec.structs.asdict(self)}
+
 
 async def consume(config: Config, mirror: Mirror, status: Status, stop: asyncio.Event) -> None:
     """Runs until `stop`. Offsets are committed behind a handled batch and its dead letters; any error but those of `away` ends the loop."""

@@ -5,7 +5,6 @@ Exchange accounts are the simulated venues': it lets them trade and tells their 
 
 import asyncio
 import logging
-import signal
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -15,6 +14,7 @@ from aiokafka import AIOKafkaProducer
 from schemas.engine_pb2 import RiskRule
 from streams import topics
 from streams.config import Config
+from streams.ops import process
 from streams.prices import now_ms
 from streams.rules.apply import begin
 from streams.stack import generator_venues
@@ -34,17 +34,15 @@ _AWAY_MS = 20  # what happens at a venue is heard a little later: its times are 
 
 def main(config: Config) -> None:
     """Publish until SIGTERM or SIGINT; a record that cannot be delivered ends it with the broker's error."""
-    logging.basicConfig(level=config.log_level)
-    asyncio.run(generate(config))
+    process.run(config, "generator", lambda stop: generate(config, stop))
 
 
-async def generate(config: Config, stop: asyncio.Event | None = None) -> None:
-    """Rules, prices, opening facts, then events and ticks at the configured rates, until `stop` or a signal.
+async def generate(config: Config, stop: asyncio.Event) -> None:
+    """Rules, prices, opening facts, then events and ticks at the configured rates, until `stop`.
 
     Every run brings users and a source of its own, after those of earlier runs on the same topics: sequences begin at 1
     and nothing must be remembered between runs.
     """
-    stop = stop or _stop_on_signals()
     start_ms = now_ms()
     first = await first_free_user(config)
     facts = HouseFacts(config.seed, config.generator_users, first=first, source=f"{_SOURCE}{start_ms}", start_ms=start_ms)
@@ -56,7 +54,7 @@ async def generate(config: Config, stop: asyncio.Event | None = None) -> None:
         await send(producer, _ticks(facts, len(HOUSE_INSTRUMENTS)))
         opening = facts.opening(now_ms() - _AWAY_MS)
         await send(producer, [record for record in opening if record[0] != topics.ORDER_UPDATES])
-        await _pause(stop, _FUNDED_S)
+        await process.pause(stop, _FUNDED_S)
         await send(producer, [record for record in opening if record[0] == topics.ORDER_UPDATES])
         log.info("users live:%d to live:%d, seed %d", first, first + config.generator_users - 1, config.seed)
         async with _venues(config) as venues:
@@ -100,7 +98,7 @@ async def _flow(producer: AIOKafkaProducer, sources: tuple[Facts, SimulatedVenue
         if venues:
             records += await venues.ticks(spent, now_ms())
         await send(producer, records)
-        await _pause(stop, _STEP_S)
+        await process.pause(stop, _STEP_S)
 
 
 async def send(producer: AIOKafkaProducer, records: Iterable[Record]) -> None:
@@ -125,17 +123,3 @@ def _number(key: bytes, value: bytes) -> int:
 def _ticks(facts: Facts, count: int) -> list[Record]:
     ticks = [facts.market.tick(now_ms()) for _ in range(count)]
     return [(topics.PRICE_TICKS, tick.instrument, tick) for tick in ticks]
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return
-
-
-def _stop_on_signals() -> asyncio.Event:
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    return stop

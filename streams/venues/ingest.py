@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import random
-import signal
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,11 +12,13 @@ import psycopg
 import uvloop
 
 from streams.config import Config
+from streams.ops import process
+from streams.ops.pages import open_pages
 from streams.venues import accounts as store
 from streams.venues import metrics
 from streams.venues.accounts import Account, Progress
 from streams.venues.database import Connection, Database
-from streams.venues.health import Page, open_page
+from streams.venues.health import Page
 from streams.venues.leases import Leases, Name, owner
 from streams.venues.market.service import MarketData, holdings
 from streams.venues.monitor.service import Monitor
@@ -59,11 +60,12 @@ class Ingest:
             await self.publisher.open()
             self._tasks = [asyncio.create_task(work) for work in (
                 self._listen(), self._manage(), self._save(), self._look(), self.market.run(), self.monitor.run())]
-            page = await open_page(Page(self.config, self.worker, self.readers, self.publisher, lambda: self.loaded, self.past))
+            shown = Page(self.worker, self.readers, self.publisher, lambda: self.loaded, self.past)
+            page = await open_pages(self.config, f"ingest-{self.worker}", shown)
             await stop.wait()
         finally:
             if page is not None:
-                await page.cleanup()
+                await page.stop()
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -203,13 +205,4 @@ def vault_file(config: Config) -> Path:
 
 def main(config: Config) -> None:
     """Runs until SIGTERM or SIGINT."""
-    logging.basicConfig(level=config.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    uvloop.run(_run(config))
-    logging.shutdown()
-
-
-async def _run(config: Config) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await Ingest(config).run(stop)
+    process.run(config, "ingest", lambda stop: Ingest(config).run(stop), uvloop.run)

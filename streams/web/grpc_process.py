@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from grpc_reflection.v1alpha import reflection
 from streams.admin.store import Store
 from streams.cache.store import Store as Cache
 from streams.config import BadSetting, Config
+from streams.ops import process
 from streams.web.grpc_service import GRPC, NAME, WHO, UserService
 from streams.web.grpc_wallets import Wallets
 from streams.web.grpc_watch import Watchers
@@ -75,15 +75,10 @@ def _credentials(config: Config) -> Any:
     return grpc.ssl_server_credentials([(key, chain)])
 
 
-async def _serve(config: Config) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+async def _serve(config: Config, stop: asyncio.Event) -> None:
     store, cache = Store(config.postgres_dsn), Cache(config.redis_url)
     server, address, ended = await start(config, (store, cache))
-    file = Path(config.data_dir) / "run" / "grpc.address"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(f"{address}\n")
+    process.tell_address(config, "grpc.address", address)
     log.info("user service at %s", address)
     try:
         await stop.wait()
@@ -96,5 +91,4 @@ async def _serve(config: Config) -> None:
 
 def main(config: Config) -> None:
     """The service until SIGTERM; calls that run get five seconds."""
-    logging.basicConfig(level=config.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    asyncio.run(_serve(config))
+    process.run(config, "grpc", lambda stop: _serve(config, stop))

@@ -46,17 +46,17 @@ async def test_it_starts_and_ends_in_order(tmp_path: Path, monkeypatch: pytest.M
         finally:
             order.append("background work ended")
 
-    async def page(_: Page) -> object:
+    async def page(*_: object) -> object:
         await asyncio.sleep(0)
         order.append("page")
-        return SimpleNamespace(cleanup=step("page closed"))
+        return SimpleNamespace(stop=step("page closed"))
 
     monkeypatch.setattr(ingest.publisher, "open", step("producer"))
     monkeypatch.setattr(ingest.publisher, "close", step("producer closed"))
     monkeypatch.setattr(ingest.venues, "close", step("venues closed"))
     monkeypatch.setattr(ingest.database, "run", step("kept"))
     monkeypatch.setattr(ingest.database, "close", step("databases closed"))
-    monkeypatch.setattr(module, "open_page", page)
+    monkeypatch.setattr(module, "open_pages", page)
     monkeypatch.setattr(module, "flush_logs", lambda: order.append("logs flushed"))
     monkeypatch.setattr(ingest, "_manage", work)
     for name in ("_listen", "_save", "_look"):
@@ -102,7 +102,7 @@ async def test_events_are_debug_and_margin_calls_errors(reader: Reader, caplog: 
 async def test_the_page_is_as_promised_and_forgets_nobody(reader: Reader) -> None:
     publisher = cast("Publisher", SimpleNamespace(up=True, waiting=0))
     past = Counter({"frames": 5, "reconnects": 2, names.ORDER_UPDATES: 3, names.VENUE_MARGIN_CALLS: 1})
-    page = Page(Config(), "one", {ACCOUNT.name: reader}, publisher, lambda: True, past)
+    page = Page("one", {ACCOUNT.name: reader}, publisher, lambda: True, past)
     reader._told((Event(names.ORDER_UPDATES, UserDataOrderUpdateEvent()),))
     said = page.health()
     await reader.rest.close()
@@ -112,4 +112,4 @@ async def test_the_page_is_as_promised_and_forgets_nobody(reader: Reader) -> Non
         "positionUpdates": 0, "balanceUpdates": 0, "marginCalls": 1}
     assert isinstance(said["accounts"], list)
     assert len(said["accounts"]) == 1
-    assert Page(Config(), "one", {}, publisher, lambda: True, past).health()["status"] == "ok"
+    assert Page("one", {}, publisher, lambda: True, past).health()["status"] == "ok"
