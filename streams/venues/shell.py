@@ -81,8 +81,8 @@ class Shell:
         try:
             self._step(happened)
             if self._refused:
-                self.acknowledge()
-                self._step(Overflowed())
+                for also in (*self._safe(), Overflowed()):
+                    self._step(also)
             self._set_timer()
         except Exception as error:  # its words may hold what a venue or user said: where it happened is enough
             where = "; ".join(f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-4:])
@@ -93,10 +93,13 @@ class Shell:
             self._do(command)
 
     def acknowledge(self) -> None:
-        """Tells the machine what is safe in Kafka."""
+        """Tells the machine what is safe in Kafka; as ever, what is due by then is done."""
+        for happened in self._safe():
+            self.hear(happened)
+
+    def _safe(self) -> tuple[Acknowledged, ...]:
         safe_ms = self._outside.sink.safe_ms(self.name)
-        if safe_ms is not None:
-            self.session.step(Acknowledged(safe_ms), self._outside.rest.clock.venue_ms())
+        return () if safe_ms is None else (Acknowledged(safe_ms),)
 
     async def close(self) -> None:
         """Ends every task of this session; sockets get their closing handshake."""

@@ -92,6 +92,19 @@ async def test_without_room_the_session_waits_and_reads_again() -> None:
             await bench.until(bench.agrees, "told")
 
 
+async def test_what_falls_due_when_facts_are_found_safe_is_done() -> None:
+    async with Simulator() as sim:
+        sim.open_account("a")
+        async with reading(sim, "a") as bench:
+            await bench.until(lambda: bench.session.ready, "live")
+            sim.trade("a", "BTCUSDT", "BUY", "0.5")
+            await bench.until(bench.agrees, "told")
+            saved = len(bench.saved)
+            bench.session._timers["renew", 0] = 0  # late, as on a busy loop: whoever steps the machine next comes upon it
+            bench.shell.acknowledge()
+            await bench.until(lambda: len(bench.saved) > saved, "the key renewed")
+
+
 @pytest.mark.parametrize("fault", [
     {"kind": "http", "status": 503, "times": 3}, {"kind": "http", "status": 500, "after_effect": True, "times": 2},
     {"kind": "http", "status": 401, "path": "*openOrders"}, {"kind": "slow", "ms": 800, "times": 3}, {"kind": "refuse", "times": 2},
