@@ -73,6 +73,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     execute_dry_run: bool = False
     execute_step_notional_max: int = 0  # in the contracts' quote currency; 0 = no bound
     execute_hour_notional_max: int = 0  # of an account
+    execute_keep_days: float = 90.0  # that a step which has ended is in `executions`; 0 = for good
     websocket_enabled: bool = False  # whether ingestion also reads market data of what its accounts hold
     websocket_stream_types: str = "kline,markPrice,ticker,trade"
     monitor_stop_pct: float = 1.0  # of the mark: how near a conditional order's trigger is said to approach

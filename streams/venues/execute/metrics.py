@@ -2,7 +2,7 @@
 
 from prometheus_client import Counter, Gauge
 
-EXECUTIONS = Counter("marginstream_executions", "Reports on steps of liquidations; dry_run is a refusal that was asked for", ["venue", "status"])
+EXECUTIONS = Counter("marginstream_executions", "Reports on steps of liquidations; dry_run: refused for that", ["venue", "status"])
 PAUSES = Counter("marginstream_execution_pauses", "Accounts paused because their venue called for margin")
 UNDER_WAY = Gauge("marginstream_executions_under_way", "Records taken and not done yet")
 OLDEST = Gauge("marginstream_executions_oldest_seconds", "Since when the oldest of them is under way")

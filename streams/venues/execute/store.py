@@ -52,6 +52,13 @@ async def note(connection: Connection, step: Step, outcome: Outcome) -> None:
                              [outcome.status, outcome.error[:500], step.step_id])
 
 
+async def forget(connection: Connection, days: float, most: int) -> int:
+    """Forgets at most so many steps that ended longer ago; how many."""
+    cursor = await connection.execute("SELECT forget_executions(make_interval(secs => %s), %s)", [days * 86_400, most])
+    [gone] = await cursor.fetchone() or [0]
+    return int(gone)
+
+
 async def permit(connection: Connection, user_key: str, account_id: str, wanted: bool) -> None:
     """Opts an account in, or out; the engine is told. Raises `ValueError` where there is no such account."""
     said = {"user_key": user_key, "account_id": account_id, "execute": wanted, "actor": "console",

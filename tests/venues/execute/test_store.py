@@ -131,3 +131,33 @@ def test_the_console_opts_in_and_out(dsn: str, account: str) -> None:
     assert failed.returncode == 1
     assert failed.stderr.count("\n") == 1
     assert "expected an account of the user" in failed.stderr
+
+
+STATUSES = ("sent", "accepted", "partially_filled", "unknown", "filled", "completed", "canceled", "rejected", "refused")
+
+
+async def aged(connection: Connection, prefix: str, age: str) -> None:
+    """A step of each status, sent so long ago."""
+    for status in STATUSES:
+        await connection.execute("INSERT INTO executions VALUES (%s, 'live:1', 'a1', 'ms', 1, 1, clock_timestamp() - %s::INTERVAL, %s)",
+                                 [f"{prefix}/{status}", age, status])
+
+
+async def test_what_ended_long_ago_is_forgotten_and_nothing_else(dsn: str, account: str) -> None:
+    del account
+    async with await connect(dsn) as connection:
+        await aged(connection, "old", "91 days")
+        await aged(connection, "new", "89 days")
+        audit = await rows(connection, "SELECT count(*) FROM audit_log")
+        assert [await store.forget(connection, 90, 3) for _ in range(3)] == [3, 2, 0]
+        left = await rows(connection, "SELECT step_id FROM executions WHERE step_id LIKE 'old/%' ORDER BY sent_at")
+        assert [step for step, in left] == ["old/sent", "old/accepted", "old/partially_filled", "old/unknown"]
+        assert await rows(connection, "SELECT count(*) FROM executions WHERE step_id LIKE 'new/%'") == [(len(STATUSES),)]
+        assert await rows(connection, "SELECT count(*) FROM audit_log") == audit
+
+
+async def test_what_the_bound_of_an_hour_counts_is_kept_however_short_the_time(dsn: str, account: str) -> None:
+    del account
+    async with await connect(dsn) as connection:
+        await aged(connection, "now", "1 hour")
+        assert await store.forget(connection, 0.001, 100) == 0
