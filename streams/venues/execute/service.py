@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Protocol
 
+import psycopg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from google.protobuf.message import DecodeError
@@ -34,6 +35,7 @@ from streams.venues.vault import Vault
 
 log = logging.getLogger(__name__)
 _UNDER_WAY_MAX, _COMMIT_S, _AGAIN_S, _END_S = 1_000, 0.5, 1.0, 5.0
+_FORGET_S, _FORGOTTEN_MAX = 3_600.0, 1_000
 
 
 class Record(Protocol):
@@ -78,12 +80,12 @@ class Executor(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`; raises what no work may raise."""
         following = asyncio.create_task(self.controls.follow())
-        stopping = asyncio.create_task(stop.wait())
+        beside = (following, asyncio.create_task(stop.wait()), asyncio.create_task(self._forget()))
         page = None
         try:
             page = await open_pages(self.config, f"execute-{self.worker}", self)
             working = asyncio.create_task(self._consume(stop, following))
-            await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((working, beside[1]), return_when=asyncio.FIRST_COMPLETED)
             if self._consumer is None:  # stopped while there was no broker
                 working.cancel()
             await asyncio.wait((working,))
@@ -92,13 +94,24 @@ class Executor(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         finally:
             if page is not None:
                 await page.stop()
-            for task in (following, stopping):
+            for task in beside:
                 task.cancel()
-            await asyncio.gather(following, stopping, return_exceptions=True)
+            await asyncio.gather(*beside, return_exceptions=True)
             if self._producer is not None:
                 await self._producer.stop()
             await self.venues.close()
             await self.database.close()
+
+    async def _forget(self) -> None:
+        """Every hour: steps that ended long ago, a few at a time, so that no claim waits for long."""
+        days = self.config.execute_keep_days
+        while days:
+            try:
+                while await self.database.run(lambda connection: store.forget(connection, days, _FORGOTTEN_MAX)) == _FORGOTTEN_MAX:
+                    await asyncio.sleep(_AGAIN_S)
+            except (psycopg.Error, OSError) as error:
+                log.warning("postgres: executions not looked through: %s", type(error).__name__)
+            await asyncio.sleep(_FORGET_S)
 
     async def _consume(self, stop: asyncio.Event, following: asyncio.Task[None]) -> None:
         """What is paused is read before the first step."""

@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import aiohttp
+import psycopg
 from msgspec.structs import replace
 from prometheus_client import REGISTRY
 
@@ -139,6 +140,16 @@ async def test_caps_and_a_dry_run_refuse_with_the_reason(config: Config, venue: 
     assert refused.status == "refused"
     assert refused.error == "notional: expected at most 30000 an hour, was 45000 with this step"
     assert (len(other.sent()), other.held) == (1, Decimal("0.625"))
+
+
+async def test_what_ended_long_ago_is_forgotten_while_it_runs(config: Config) -> None:
+    with psycopg.connect(config.postgres_dsn, autocommit=True) as connection:
+        connection.execute("TRUNCATE executions")
+        for step, age in (("old", "91 days"), ("new", "89 days")):
+            connection.execute("INSERT INTO executions VALUES (%s, 'live:1', 'a1', 'ms', 1, 1, now() - %s::INTERVAL, 'filled')", [step, age])
+        async with running(Executor(config)) as executor:
+            await until(lambda: executor.ready, "ready")
+            await until(lambda: connection.execute("SELECT step_id FROM executions").fetchall() == [("new",)], "forgotten")
 
 
 async def test_a_margin_call_of_the_venue_pauses_the_account_once(config: Config, venue: Simulator) -> None:
