@@ -97,10 +97,10 @@ async def _redis(url: str, users: int) -> Figures:
     await _rate(bridge.write, states(users, 1), _BATCH)  # symbols are held from here on
     batched = await _rate(bridge.write, states(users, 2), _BATCH)
     alone = await _rate(bridge.write, states(_ALONE, 3), 1)
-    ready = [command for made in states(users, 4) for command in bridge._commands(cache_of(UserState.FromString(made.value or b"")))]
+    ready = [call for made in states(users, 4) for call in bridge._calls(cache_of(UserState.FromString(made.value or b"")))]
     began = time.perf_counter()
     for at in range(0, len(ready), _BATCH * 3):
-        await store.run(ready[at : at + _BATCH * 3])
+        await store.call(ready[at : at + _BATCH * 3])
     made = users / (time.perf_counter() - began)
     await store.close()
     return _compared(batched, alone, made)

@@ -19,14 +19,13 @@ from streams.bridges.redis_shared import Shared
 from streams.bridges.redis_texts import Cache, Passed, cache_of, messages
 from streams.bridges.states import UNREADABLE, Unreadable, newest, read_state
 from streams.cache import keys, scripts
-from streams.cache.store import AWAY, Command, Store
+from streams.cache.store import AWAY, Call, Store
 from streams.config import Config
 
 NAME = "redis"
 _BALANCE_S = 3_600
 _SOURCE = topics.ACCOUNT_STATES
 _MISFIT = (BadNumber, OverflowError, identities.BadKey)
-_EACH = 3  # scripts a user
 _LATELY_S = 2.0
 
 
@@ -53,36 +52,37 @@ class Bridge:
         caches = _cached(written, left_out)
         if not caches:
             return left_out
-        answers = await self.store.run([command for cache in caches for command in self._commands(cache)])
-        refused = {at // _EACH: answer for at, answer in enumerate(answers) if isinstance(answer, ResponseError)}
+        answers = await self.store.call([call for cache in caches for call in self._calls(cache)])
+        each = len(answers) // len(caches)  # calls a user; the first is that of its state
+        refused = {at // each: answer for at, answer in enumerate(answers) if isinstance(answer, ResponseError)}
         left_out += [LeftOut(written[at][0], answer) for at, answer in refused.items()]
-        passed = [_passed(cache, answer) for cache, answer in zip(caches, answers[::_EACH], strict=True) if isinstance(answer, list)]
+        passed = [_passed(cache, answer) for cache, answer in zip(caches, answers[::each], strict=True) if isinstance(answer, list)]
         await follow(self.store, passed)
         await self._tell(passed)
         metrics.REFUSED.labels(NAME).inc(len(caches) - len(passed))
         self._written_s, self._hop_s = time.monotonic(), _observe(written)
         return left_out
 
-    def _commands(self, cache: Cache) -> list[Command]:
+    def _calls(self, cache: Cache) -> list[Call]:
         user, wallet, stamp = cache.user, cache.config["wallet_balance"], (_SOURCE, cache.version)
         calculated = [text for pair in cache.calculated.items() for text in pair]
         balance, queue = keys.balance(user), keys.margin_check_queue(user)
-        found: list[Command] = [
-            ("EVALSHA", scripts.USER.sha, 3, keys.versions(user), keys.config(user), keys.portfolio(user), *stamp, cache.time,
-             SEPARATOR.join(cache.symbols), cache.operations, cache.calculated.get("calculated_at", ""), len(cache.config),
-             *cache.config, *cache.config.values(), *calculated),
-            ("EVALSHA", scripts.BALANCE.sha, 2, balance, keys.companion(balance), *stamp, wallet, _BALANCE_S)]
+        found = [
+            Call(scripts.USER, (keys.versions(user), keys.config(user), keys.portfolio(user)), (
+                *stamp, cache.time, SEPARATOR.join(cache.symbols), cache.operations, cache.calculated.get("calculated_at", ""),
+                len(cache.config), *cache.config, *cache.config.values(), *calculated)),
+            Call(scripts.BALANCE, (balance, keys.companion(balance)), (*stamp, wallet, _BALANCE_S))]
         if self._quiet:
-            return [*found, ("EXISTS", keys.versions(user))]
-        return [*found, ("EVALSHA", scripts.QUEUE.sha, 2, queue, keys.companion(queue), *stamp, wallet, identities.user_parts(user)[1],
-                         self._config.queue_margin_check_max)]
+            return found
+        ident = identities.user_parts(user)[1]
+        return [*found, Call(scripts.QUEUE, (queue, keys.companion(queue)), (*stamp, wallet, ident, self._config.queue_margin_check_max))]
 
     async def _tell(self, passed: Sequence[Passed]) -> None:
         for one in passed:
             self.shared.mark(one.cache)
         said = [(channel, message) for one in passed for channel, message in messages(one)] if not self._quiet else []
         metrics.WRITTEN.labels(NAME).inc(len(passed))
-        await self.store.run([("PUBLISH", channel, orjson.dumps(message)) for channel, message in said])
+        await self.store.call([Call(scripts.TELL, (), (channel, orjson.dumps(message).decode())) for channel, message in said])
 
 
 def _observe(written: Sequence[tuple[Record, UserState]]) -> float:
@@ -96,15 +96,11 @@ def _observe(written: Sequence[tuple[Record, UserState]]) -> float:
     return longest
 
 
-def _text(value: object) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
-
-
 def _passed(cache: Cache, answer: list[object]) -> Passed:
     fields, group_changed, symbols, operations = answer
-    changed = tuple(_text(field) for field in fields) if isinstance(fields, list) else ()
-    held = tuple(sorted({word for word in _text(symbols).split(SEPARATOR) if word}))
-    return Passed(cache, changed, bool(group_changed), held, _text(operations))
+    changed = tuple(map(str, fields)) if isinstance(fields, list) else ()
+    held = tuple(sorted({word for word in str(symbols).split(SEPARATOR) if word}))
+    return Passed(cache, changed, bool(group_changed), held, str(operations))
 
 
 def _cached(written: list[tuple[Record, UserState]], left_out: list[LeftOut]) -> list[Cache]:

@@ -17,7 +17,7 @@ from streams.bridges.redis_market import SOURCE
 from streams.bridges.redis_reading import BadMessage, read_symbol
 from streams.bridges.redis_texts import moment
 from streams.cache import keys, scripts
-from streams.cache.store import Command, Store
+from streams.cache.store import Call, Store
 from streams.topics import PRICE_TICKS
 
 log = logging.getLogger(__name__)
@@ -44,19 +44,19 @@ class Feed:
         """The newest good price of every house symbol in `batch`; raises one of `AWAY`: the batch may simply be written again."""
         newest = {priced.symbol: priced for record in batch if (priced := _priced(record))}
         found = list(newest.values())
-        answers = await self._store.run([self._command(priced) for priced in found])
+        answers = await self._store.call([self._call(priced) for priced in found])
         for priced, answer in zip(found, answers, strict=True):
             metrics.FEED.labels("written" if answer == 1 else "refused" if isinstance(answer, ResponseError) else "late").inc()
             if isinstance(answer, ResponseError):
                 log.error("%s: expected a hash, was %s", keys.market(priced.symbol), answer)
         said = [priced.symbol for priced, answer in zip(found, answers, strict=True) if answer == 1]
-        await self._store.run([("PUBLISH", keys.MARKET_PRICE_UPDATES, symbol) for symbol in said])
+        await self._store.call([Call(scripts.TELL, (), (keys.MARKET_PRICE_UPDATES, symbol)) for symbol in said])
         return []
 
-    def _command(self, priced: Priced) -> Command:
+    def _call(self, priced: Priced) -> Call:
         key = keys.market(priced.symbol)
-        return ("EVALSHA", scripts.MARKET.sha, 2, key, keys.companion(key), priced.source, f"{self._generation} {priced.offset}",
-                priced.bid, priced.ask, priced.time)
+        return Call(scripts.MARKET, (key, keys.companion(key)), (
+            priced.source, f"{self._generation} {priced.offset}", priced.bid, priced.ask, priced.time))
 
 
 def _priced(record: Record) -> Priced | None:

@@ -13,7 +13,7 @@ from streams.bridges.consume import Batch
 from streams.bridges.letters import LeftOut, Record
 from streams.bridges.redis_texts import moment
 from streams.cache import keys, scripts
-from streams.cache.store import Command, Store
+from streams.cache.store import Call, Store
 from streams.topics import PORTFOLIOS
 
 _LATE_MS = 60_000  # what lay here while Redis was away: newer ones follow
@@ -54,7 +54,7 @@ class PortfolioBridge:
                     newest[figures.user] = figures  # a partition's records come in order, and a user is in one
             except (DecodeError, BadKey, ValueError, OverflowError) as error:
                 left_out.append(LeftOut(record, error))
-        answers = await self._store.run([command_of(figures) for figures in newest.values()])
+        answers = await self._store.call([call_of(figures) for figures in newest.values()])
         metrics.FIGURES.labels("written").inc(sum(answer == 1 for answer in answers))
         return left_out
 
@@ -70,14 +70,15 @@ def read_figures(record: Record) -> Iterator[Figures]:
         yield Figures(user, version, said, equity, margin, pnl, min(digits, 18), fallback)
 
 
-def command_of(figures: Figures) -> Command:
+def call_of(figures: Figures) -> Call:
     """The guarded write of a user's figures. No margin: no level."""
     user, digits = figures.user, figures.digits
     level = text_of(figures.equity * 10_000 // figures.margin, _PLACES_OF_LEVEL) if figures.margin > 0 else ""
-    return ("EVALSHA", scripts.PORTFOLIO.sha, 3, keys.versions(user), keys.portfolio(user), keys.config(user), PORTFOLIOS, figures.version,
-            figures.time, "equity", text_of(figures.equity, digits), "margin", text_of(figures.margin, digits),
-            "free_margin", text_of(figures.equity - figures.margin, digits), "margin_level", level,
-            "unrealised_pnl", text_of(figures.pnl, digits), "fallback", _FALLBACKS.get(figures.fallback, "figures"))
+    names = keys.versions(user), keys.portfolio(user), keys.config(user)
+    return Call(scripts.PORTFOLIO, names, (
+        PORTFOLIOS, figures.version, figures.time, "equity", text_of(figures.equity, digits), "margin", text_of(figures.margin, digits),
+        "free_margin", text_of(figures.equity - figures.margin, digits), "margin_level", level,
+        "unrealised_pnl", text_of(figures.pnl, digits), "fallback", _FALLBACKS.get(figures.fallback, "figures")))
 
 
 def text_of(number: int, digits: int) -> str:

@@ -16,6 +16,11 @@ def _script(body: str) -> Script:
     return Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
+def _many(body: str) -> Script:
+    """A script of many calls at once: the keys of all, one after the other, and msgpack of the arguments of each; so are its answers."""
+    return _script(f"local function once(KEYS, ARGV){body}end{_EACH}")
+
+
 # Versions are "generation version" texts in a hash by source; both numbers stay far below 2^53. 1: newer, 0: the same again, -1: older.
 _AGE = """
 local function age(before, version)
@@ -34,14 +39,26 @@ local function newer(key, source, version)
 end
 """
 
+# A call may be of a whole server for all its users: what one call raises is the answer to that call.
+_EACH = """
+local calls, answers = cmsgpack.unpack(ARGV[1]), {}
+local count = #KEYS / #calls
+for number, arguments in ipairs(calls) do
+  local passed, answer = pcall(once, {unpack(KEYS, (number - 1) * count + 1, number * count)}, arguments)
+  if not passed then answer = {err = type(answer) == 'table' and answer.err or answer} end
+  answers[number] = answer
+end
+return cmsgpack.pack(answers)
+"""
+
 # KEYS versions, config, portfolio. ARGV source, version, time, symbols, operations, calculated_at, count of fields, those, their values,
 # calculated (field, value, ..). Answers (config fields that changed, group changed, symbols, operations before), or false where the guard
 # refused. Until SETTLE `symbols` may name more than are held, and `operations` is behind: who dies between leaves word of what is to do.
-USER = _script("""
-local passed = age(redis.call('HGET', KEYS[1], ARGV[1]), ARGV[2])
+USER = _many("""
+local known = redis.call('HMGET', KEYS[1], ARGV[1], 'symbols', 'operations')
+local passed = age(known[1], ARGV[2])
 if passed < 0 then return false end
-local known = redis.call('HMGET', KEYS[1], 'symbols', 'operations')
-local symbols, operations = known[1] or '', known[2] or '0'
+local symbols, operations = known[2] or '', known[3] or '0'
 if passed == 0 then return {{}, 0, symbols, operations} end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 if symbols ~= ARGV[4] then redis.call('HSET', KEYS[1], 'symbols', symbols .. '\\31' .. ARGV[4]) end
@@ -82,14 +99,14 @@ return {changed, group_changed and 1 or 0, symbols, operations}
 """)
 
 # KEYS balance, its companion. ARGV source, version, balance, seconds to live.
-BALANCE = _script("""
+BALANCE = _many("""
 if not newer(KEYS[2], ARGV[1], ARGV[2]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[3], 'EX', ARGV[4])
 return 1
 """)
 
 # KEYS queue, its companion. ARGV source, version, balance, user id, bound. One push a change of the wallet, however often it is replayed.
-QUEUE = _script("""
+QUEUE = _many("""
 if not newer(KEYS[2], ARGV[1], ARGV[2]) then return 0 end
 if redis.call('HGET', KEYS[2], 'wallet_balance') == ARGV[3] then return 0 end
 redis.call('HSET', KEYS[2], 'wallet_balance', ARGV[3])
@@ -131,7 +148,7 @@ return count
 """)
 
 # KEYS versions, portfolio, config. ARGV source, version, calculated_at, (field, value)*. Figures never go back in time.
-PORTFOLIO = _script("""
+PORTFOLIO = _many("""
 if not newer(KEYS[1], ARGV[1], ARGV[2]) then return 0 end
 local there = redis.call('HMGET', KEYS[2], 'calculated_at', 'wallet_balance')
 if there[1] and there[1] > ARGV[3] then return 0 end
@@ -143,8 +160,13 @@ end
 return 1
 """)
 
+# ARGV channel, message.
+TELL = _many("""
+return redis.call('PUBLISH', ARGV[1], ARGV[2])
+""")
+
 # KEYS hash, its companion. ARGV source, version, bid, ask, time.
-MARKET = _script("""
+MARKET = _many("""
 if not newer(KEYS[2], ARGV[1], ARGV[2]) then return 0 end
 redis.call('HSET', KEYS[1], 'bid', ARGV[3], 'ask', ARGV[4], 'ts', ARGV[5])
 return 1
@@ -181,4 +203,4 @@ end
 return redis.call('SMEMBERS', KEYS[2])
 """)
 
-ALL = (USER, BALANCE, QUEUE, HOLDER, SETTLE, SHARED, PORTFOLIO, MARKET, FORGET, TAKE, LEASE, RELEASE)
+ALL = (USER, BALANCE, QUEUE, HOLDER, SETTLE, SHARED, PORTFOLIO, TELL, MARKET, FORGET, TAKE, LEASE, RELEASE)

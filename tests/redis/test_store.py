@@ -15,9 +15,9 @@ from redis.exceptions import ResponseError
 
 from streams.bridges.compare import canonical_cache, differences, redis_rows
 from streams.bridges.redis import Bridge
-from streams.cache import scripts
+from streams.cache import keys, scripts
 from streams.cache.scripts import Script
-from streams.cache.store import AWAY, Store, load
+from streams.cache.store import AWAY, Call, Store, load
 from streams.config import Config
 from streams.stack import process
 from streams.stack.redis import start_redis
@@ -102,6 +102,42 @@ def test_a_script_under_another_hash_is_refused(single: str, monkeypatch: pytest
 
     with pytest.raises(ResponseError, match="expected hash 0000"):
         run(single, job)
+
+
+def calls(version: int, users: int = 150) -> list[Call]:
+    names = [keys.balance(f"live:{user}") for user in range(users)]
+    return [Call(scripts.BALANCE, (name, keys.companion(name)), ("source", f"1 {version}", f"{user}.50", 60))
+            for user, name in enumerate(names)]
+
+
+def test_calls_go_together_and_each_has_its_own_answer(url: str, client: Client) -> None:
+    """One server takes 64 at a time; what a stranger did to one key concerns no other, on a Cluster as well."""
+    client.lpush(keys.companion(keys.balance("live:70")), "x")
+    before = client.info("commandstats").get("cmdstat_evalsha", {"calls": 0})["calls"] if isinstance(client, redis.Redis) else 0
+
+    async def job(store: Store) -> tuple[list[object], list[object], list[object]]:
+        await load(await store.client())
+        return await store.call(calls(1)), await store.call([*calls(1)[:1], *calls(2)[1:]]), await store.call([])
+
+    first, second, none = run(url, job)
+    refused = [(at, str(answer)[:9]) for at, answer in enumerate(first) if isinstance(answer, ResponseError)]
+    assert (refused, [first.count(1), len(first)], none) == ([(70, "WRONGTYPE")], [149, 150], [])
+    assert (second[0], second.count(1)) == (0, 148)
+    assert [client.get(keys.balance(f"live:{user}")) for user in (0, 69, 70, 71, 149)] == ["0.50", "69.50", None, "71.50", "149.50"]
+    if isinstance(client, redis.Redis):
+        assert client.info("commandstats")["cmdstat_evalsha"]["calls"] - before == 6
+
+
+def test_a_server_that_takes_no_writes_is_away_for_every_call(single: str) -> None:
+    with redis.Redis.from_url(single) as root:
+        root.config_set("maxmemory", "1")
+        try:
+            with pytest.raises(AWAY):
+                run(single, lambda store: store.call(calls(1)))
+        finally:
+            root.config_set("maxmemory", "0")
+        assert root.dbsize() == 0
+    assert run(single, lambda store: store.call(calls(1))) == [1] * 150
 
 
 @asynccontextmanager

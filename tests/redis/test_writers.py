@@ -154,7 +154,7 @@ def test_no_value_ever_goes_back(single: str, emptied: str, seed: int) -> None:
 
 
 def test_without_its_guard_a_balance_goes_back(single: str, emptied: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    careless = scripts._script("redis.call('SET', KEYS[1], ARGV[3], 'EX', ARGV[4]) return 1")
+    careless = scripts._many(" redis.call('SET', KEYS[1], ARGV[3], 'EX', ARGV[4]) return 1 ")
     monkeypatch.setattr(scripts, "BALANCE", careless)
     monkeypatch.setattr(scripts, "ALL", (*scripts.ALL, Script(*careless)))
     writers = Writers(single, emptied, 0)
