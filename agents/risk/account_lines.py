@@ -7,15 +7,13 @@ from decimal import Decimal
 from agents.risk.contract_lines import WEIGHTED, contract_lines, weighted_lines
 from agents.risk.effective import Effective
 from agents.risk.fx_lines import fx_lines
-from agents.risk.lines import NEVER, AccountLines, NoLine, Part, Zone, zone_of
+from agents.risk.lines import NEVER, AccountLines, NoLine, Part, Zone
 from agents.risk.policies import MODEL_POLICIES
-from agents.risk.rules import Thresholds
-from schemas.keys import HOUSE
 from tables.rows import LIQUIDATION, UNKNOWN, Account, Position
 
 
-def lines_of(account: Account, rules: Effective, settings: tuple[Thresholds, Decimal | None]) -> AccountLines:
-    """The lines of an account under (thresholds, leverage).
+def lines_of(account: Account, rules: Effective, settings: tuple[Zone, Decimal | None]) -> AccountLines:
+    """The lines of an account under (zone of its rung, leverage).
 
     Always looked at: who is in liquidation or unknown; where a rule, tiers, a conversion or an entry is missing; both directions of one
     contract on one side; a debt in an asset that nothing is held in; a hedge that pays for its larger side; a weighted pool of isolated
@@ -23,7 +21,7 @@ def lines_of(account: Account, rules: Effective, settings: tuple[Thresholds, Dec
     Each costs about 1 µs in the screen and a check, 40 to 150 µs, whenever something it holds ticks.
     """
     held = [position for position in account.positions.values() if position.quantity]
-    watched = frozenset(_watched(account, held, rules))
+    watched = _watched(account, held, rules)
     rung, parts = account.margin.rung, tuple[Part, ...]()
     pools: tuple[float, ...] = (0.0,)
     try:
@@ -37,21 +35,12 @@ def lines_of(account: Account, rules: Effective, settings: tuple[Thresholds, Dec
             pools, lines = contract_lines(account, held, rules)
         else:
             raise NoLine
-        return AccountLines(pools, lines, zone_of(settings[0], rung), always=False, watched=watched, parts=parts)
+        return AccountLines(pools, lines, settings[0], always=False, watched=watched, parts=parts)
     except NoLine:
         return AccountLines((), (), Zone(NEVER), always=True, watched=watched)
 
 
-def _watched(account: Account, held: list[Position], rules: Effective) -> set[str]:
+def _watched(account: Account, held: list[Position], rules: Effective) -> frozenset[str]:
     """Instruments held, and those that conversions of their currencies and the balances' go through."""
-    found = {position.instrument for position in held}
-    fx, target = account.model == "mt5", account.currency
-    currencies = {target, *account.balances}
-    for name in found:
-        rule = rules.instrument(name)
-        if rule is not None:
-            currencies |= {rule.quote, rule.base} if fx else {rule.settle or rule.quote, rule.settle or rule.base}
-    for source in currencies - {target, ""}:
-        legs = rules.routes.legs(HOUSE if fx else account.venue, source, target)
-        found.update(name for name, _ in legs or ())
-    return found
+    parts = [rules.moving(account, position.instrument) for position in held]
+    return frozenset().union(*parts, *[rules.moving(account, "", asset) for asset in account.balances if asset != account.currency])

@@ -20,11 +20,13 @@ from agents.risk.slots import BLOCK, Floats, Ints, Pools, Positions, Slots
 from agents.risk.totals import Asset
 from agents.risk.triggers import ERROR, Triggers
 from agents.risk.world import Mark
-from tables.rows import NORMAL, User
+from tables.rows import NORMAL, Account, User
 
 _FALLBACK_LEVERAGE = Decimal(100)
 _SETTLED_AT_ONCE = 20_000  # pools: what is laid side by side stays some megabytes
 _DEALT_AT_ONCE = 64  # new pools: until a price of theirs comes they wait for company
+_POSITION = ("pool", "size", "cost", "margin", "share", "into", "margin_into", "part")
+_POOL = ("account", "zone", "still", "boxed", "several")
 Name = tuple[str, str]
 Touched = list[tuple[str, str, float]]
 
@@ -50,6 +52,8 @@ class Columns:
         self._rules = Effective(Rules(), 0)
         self._unpriced: list[str] = []
         self._waiting: list[int] = []  # pools that triggers were not dealt to yet
+        self._new_positions: list[tuple[float, ...]] = []  # taken and not written yet, as `_POSITION` and `_POOL` say
+        self._new_pools: list[tuple[float, ...]] = []
         self.board, self.positions, self.pools = Board(), Positions(), Pools()
         self.triggers = Triggers(self.positions, self.pools, self.board)
 
@@ -61,24 +65,32 @@ class Columns:
         for name in names & self.board.numbers.keys():
             self.board.ruled(name, self._rules.instrument(name))
         users = {user for user, _ in self.holders(names)} if before.rules.pairs == rules.pairs else set(self._rows)
-        for user in users | (self._resting_on(ids) if len(ids) > len(names) else set()):
-            self.put(user, self._rows[user][0])
+        users |= self._resting_on(ids) if len(ids) > len(names) else set()
+        self.put_all({user: self._rows[user][0] for user in users})
 
     def _resting_on(self, ids: Set[str]) -> set[str]:
         return {user for user, (row, _) in self._rows.items() if any(rests_on(row, found, ids) for found in row.accounts.values())}
 
     def put(self, user: str, row: User) -> None:
         """Replaces what is held of a user."""
-        self.drop(user)
-        group = self._rules.group(row.profile.group)
-        places = []
-        for account in row.accounts.values():
-            thresholds = group.thresholds_of(account.model)
-            leverage = row.profile.leverage or group.leverage or (_FALLBACK_LEVERAGE if account.model == "mt5" else None)
-            settings = thresholds.early() if account.auto_reduce else thresholds, leverage
-            lines = lines_of(account, self._rules, settings)
-            places.append(self._place((user, account.account_id), lines, account.margin.rung))
-        self._rows[user] = row, tuple(places)
+        self.put_all({user: row})
+
+    def put_all(self, rows: Mapping[str, User]) -> None:
+        """Replaces what is held of these users: what is new is laid side by side."""
+        for user, row in rows.items():
+            self.drop(user)
+            self._rows[user] = row, tuple([self._read(user, row, account) for account in row.accounts.values()])
+        if self._new_pools:
+            slots = self.positions.write(_POSITION, self._new_positions)
+            self.triggers.renew(slots, self.pools.write(_POOL, self._new_pools))
+            self._new_positions.clear()
+            self._new_pools.clear()
+
+    def _read(self, user: str, row: User, account: Account) -> Place:
+        own, rules = row.profile, self._rules
+        leverage = own.leverage or rules.group(own.group).leverage or (_FALLBACK_LEVERAGE if account.model == "mt5" else None)
+        lines = lines_of(account, rules, (rules.zone(own.group, account), leverage))
+        return self._place((user, account.account_id), lines, account.margin.rung)
 
     def drop(self, user: str) -> None:
         """Forgets a user; nothing where it is not held."""
@@ -153,8 +165,8 @@ class Columns:
         pools = []
         for at, still in enumerate(lines.pools):
             held = every if len(lines.pools) == 1 else [line for line in every if line.pool == at]
-            pool = self._pool(number, held, boxed=boxed)
-            self.pools.still[pool], self.pools.zone[pool], self.pools.several[pool] = still, zone, rung != NORMAL and len(lines.pools) > 1
+            pool = self._pool(held, boxed=boxed)
+            self._new_pools.append((pool, number, zone, still, boxed, rung != NORMAL and len(lines.pools) > 1))
             pools.append(pool)
         if lines.parts:
             assets = [Asset(part.still, part.weight, self._code(part.conversion)) for part in lines.parts]
@@ -195,24 +207,22 @@ class Columns:
                 return True
         return False
 
-    def _pool(self, number: int, lines: Sequence[PositionLine], *, boxed: bool) -> int:
-        positions = self.positions
-        slots = [positions.take(self.triggers.lane(self._channel(line), boxed=boxed)) for line in lines]
+    def _pool(self, lines: Sequence[PositionLine], *, boxed: bool) -> int:
+        channels = [self._channel(line) for line in lines]
+        slots = [self.positions.take(self.triggers.lane(channel, boxed=boxed)) for channel in channels]
         pool = self.pools.take(slots)
-        for slot, line in zip(slots, lines, strict=True):
-            positions.pool[slot], positions.size[slot], positions.cost[slot] = pool, line.size, line.cost
-            positions.margin[slot], positions.share[slot] = math.nan if line.margin is None else line.margin, line.share
-            positions.into[slot], positions.margin_into[slot] = self._code(line.conversion), self._code(line.margin_conversion)
-            positions.part[slot] = line.part
+        for slot, channel, line in zip(slots, channels, lines, strict=True):
+            margin = math.nan if line.margin is None else line.margin
+            codes = self._code(line.conversion), self._code(line.margin_conversion)
+            self._new_positions.append((slot, pool, line.size, line.cost, margin, line.share, *codes, line.part))
             if line.share:
-                self.board.shared[self._channel(line)] = True
-        self.pools.account[pool], self.pools.boxed[pool] = number, boxed
-        self.triggers.renew(slots, pool)
+                self.board.shared[channel] = True
         self._waiting.append(pool)
         return pool
 
     def _channel(self, line: PositionLine) -> int:
-        return self._number(line.instrument) * FIELDS + line.field
+        found = self.board.numbers.get(line.instrument)
+        return (self._number(line.instrument) if found is None else found) * FIELDS + line.field
 
     def _code(self, conversion: Conversion) -> int:
         return conversion.kind * (self._number(conversion.instrument) + 1) if conversion.kind else 0

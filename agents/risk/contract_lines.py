@@ -105,13 +105,14 @@ def _margin(by: tuple[Instrument, Basis, Contracts], signed: Decimal, cost: Deci
     """(amount that is fixed or None where tiers say it, share of the value)."""
     rule, basis, policies = by
     fee = 0.0 if basis.fee == NONE else float(rule.taker_fee)
-    at_entry, opened = basis.maintenance == ENTRY, abs(cost) * rule.contract_size
+    at_entry = basis.maintenance == ENTRY
+    if not at_entry and rule.tier_unit != CONTRACTS:
+        return None, fee
+    opened = abs(cost) * rule.contract_size
     if rule.tier_unit == CONTRACTS:
         share = maintenance(rule.brackets, rule.tier_policy, abs(signed), policies.tier_edge).amount / abs(signed)
         return (float(share * opened), fee) if at_entry else (0.0, fee + float(share))
-    if at_entry:
-        return float(maintenance(rule.brackets, rule.tier_policy, opened, policies.tier_edge).amount), fee
-    return None, fee
+    return float(maintenance(rule.brackets, rule.tier_policy, opened, policies.tier_edge).amount), fee
 
 
 __all__ = ["contract_lines", "weighted_lines"]

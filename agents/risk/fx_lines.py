@@ -61,6 +61,8 @@ def _margin(account: Account, position: Position, rule: Instrument, room: Room) 
 
 def _share(position: Position, same: Sequence[Position], rule: Instrument) -> Decimal:
     """What of a ticket's own margin counts: all of it, unless its symbol is held both ways. Raises `NoLine` where rates decide."""
+    if len(same) == 1:
+        return ONE
     bought = signed_quantity(position) > 0
     lots = [sum((abs(other.quantity) for other in same if (signed_quantity(other) > 0) is side), ZERO) for side in (True, False)]
     if not all(lots):

@@ -18,6 +18,7 @@ class Routes:
         self._between = sorted({name for _, *pair in pairs for name in pair}, key=lambda name: (name != "USD", name))
         self.products: dict[str, tuple[Leg, ...]] = {}
         self._known: dict[tuple[str, str, str], tuple[Leg, ...] | None] = {}
+        self._conversions: dict[tuple[Leg, ...], Conversion] = {}
 
     def legs(self, venue: str, source: str, target: str) -> tuple[Leg, ...] | None:
         """From `source` to `target` at a venue; None where there is no way."""
@@ -59,6 +60,11 @@ class Routes:
         return (inverse, INVERSE) if inverse else None
 
     def _conversion(self, legs: tuple[Leg, ...]) -> Conversion:
+        if legs not in self._conversions:
+            self._conversions[legs] = self._made(legs)
+        return self._conversions[legs]
+
+    def _made(self, legs: tuple[Leg, ...]) -> Conversion:
         if len(legs) == 1 and legs[0][1] != LAST:
             return Conversion(legs[0][1], legs[0][0])
         name = " ".join(f"{instrument}*{kind}" for instrument, kind in legs)

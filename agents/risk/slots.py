@@ -13,6 +13,7 @@ Ints = npt.NDArray[np.int64]
 Slots = npt.NDArray[np.int32]
 BLOCK = 128  # positions that share a bound and are all of one price
 _GROW = 1.2
+_FEW = 8  # rows: up to here a store each is quicker than a column
 
 
 class Arrays:
@@ -31,6 +32,20 @@ class Arrays:
             grown[: self.room] = getattr(self, name)
             setattr(self, name, grown)
         self.room = size
+
+    def write(self, names: Sequence[str], rows: Sequence[tuple[float, ...]]) -> Ints:
+        """Lays rows, each a slot and a value for every one of these columns; returns the slots."""
+        columns = [getattr(self, name) for name in names]
+        if len(rows) <= _FEW:
+            for row in rows:
+                for column, value in zip(columns, row[1:], strict=True):
+                    column[row[0]] = value
+            return np.array([row[0] for row in rows], np.int64)
+        slots, *laid = zip(*rows, strict=True)
+        at = np.array(slots, np.int64)
+        for column, values in zip(columns, laid, strict=True):
+            column[at] = values
+        return at
 
 
 class Blocks(Arrays):

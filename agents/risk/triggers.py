@@ -9,7 +9,7 @@ import numpy as np
 from agents.risk.bands import Bands, Weights, bands_of, cost_of, required_of, slope_of
 from agents.risk.board import FIELDS, Board, Bools, Held, summed, worth
 from agents.risk.lines import Zone
-from agents.risk.slots import BLOCK, Floats, Ints, Pools, Positions
+from agents.risk.slots import BLOCK, Floats, Ints, Pools, Positions, Slots
 from agents.risk.switch import Switch
 from agents.risk.totals import Totals
 
@@ -39,6 +39,7 @@ class Triggers:
         self.zone(Zone((0.0, 0.0, -np.inf)))  # pool 0
         self._top, self._bottom = np.full(64, -np.inf), np.full(64, np.inf)
         self._lanes: dict[int, list[int]] = {}  # by instrument
+        self._known: set[int] = set()
         self._holders: dict[int, int] = {}  # by account with several pools outside normal: the one that surely holds it there
         self.totals = Totals(pools, board)
         self.switch = Switch()
@@ -54,14 +55,13 @@ class Triggers:
             self._rows[found] = a, b, c, d, e, f
         return found
 
-    def renew(self, slots: list[int], pool: int) -> None:
-        """New positions, not dealt yet: the next tick of any of them looks at the pool."""
-        self._pools.up[pool] = -np.inf
-        self._positions.low[slots] = np.inf
-        for slot in slots:
-            block = slot // BLOCK
-            self._positions.blocks.top[block] = np.inf
-            self._top[self._positions.blocks.lane[block]] = np.inf
+    def renew(self, slots: Ints | Slots, pools: Ints) -> None:
+        """New positions of pools, not dealt yet: the next tick of any of them looks at its pool."""
+        positions = self._positions
+        self._pools.up[pools] = -np.inf
+        positions.low[slots] = np.inf
+        positions.blocks.top[slots // BLOCK] = np.inf
+        self._top[positions.lane_of(slots)] = np.inf
 
     def ticked(self, number: int) -> list[Ints]:
         """Pools to be looked at since the prices of this instrument are new."""
@@ -83,8 +83,9 @@ class Triggers:
     def lane(self, channel: int, *, boxed: bool) -> int:
         """The number of a lane; it is known from here on."""
         lane, number = 2 * channel + boxed, channel // FIELDS
-        if lane not in self._lanes.setdefault(number, []):
-            self._lanes[number].append(lane)
+        if lane not in self._known:
+            self._known.add(lane)
+            self._lanes.setdefault(number, []).append(lane)
         if lane >= len(self._top):
             more = 2 * lane - len(self._top) + 2
             self._top, self._bottom = np.append(self._top, np.full(more, -np.inf)), np.append(self._bottom, np.full(more, np.inf))
@@ -225,8 +226,8 @@ class Triggers:
         held = [self._holders.get(account, pool) != pool for account, pool in zip(accounts, pools, strict=True)]
         down[at[held]] = np.inf
         for account in lost - self._holders.keys():
-            for pool in np.setdiff1d(np.flatnonzero(self._pools.account == account), ids).tolist():
-                self.renew(self._pools.members(np.array([pool]))[1].tolist(), pool)
+            others = np.setdiff1d(np.flatnonzero(self._pools.account == account), ids)
+            self.renew(self._pools.members(others)[1], others)
 
     def forget(self, account: int) -> None:
         """Its pools are gone."""

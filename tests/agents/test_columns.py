@@ -128,3 +128,26 @@ def test_a_side_that_moves_alone_is_looked_at_where_only_a_conversion_takes_it()
     assert moved is not None
     assert moved.rung == WARNING
     assert [found[:2] for found in columns.touched([EUR], wide)] == [("live:1", "house")]
+
+
+def test_who_is_laid_side_by_side_is_as_who_is_laid_alone() -> None:
+    rng = random.Random(11)
+    users, law = people(rng, 80), rules()
+    together, alone = Columns(), Columns()
+    for columns in (together, alone):
+        columns.ruled(law, NOW)
+    price = D("1.1")
+    found = 0
+    for _ in range(30):
+        others = people(rng, 80)
+        changed = {user: others[user] for user in rng.sample(sorted(users), rng.choice((1, 3, 40)))}
+        together.put_all(changed)
+        for user, row in changed.items():
+            alone.put(user, row)
+        price *= 1 + D(rng.randint(-60, 60)) / 10_000
+        marks = {EUR: mark(EUR, str(price), str(price)), JPY: mark(JPY, "150", "150"), BTC: mark(BTC, "60000")}
+        assert together.touched([EUR, BTC], marks) == alone.touched([EUR, BTC], marks)
+        assert len(together.positions) == len(alone.positions)
+        assert together.portfolio(set(users), marks) == alone.portfolio(set(users), marks)
+        found += len(together.touched([JPY], marks))
+    assert found
