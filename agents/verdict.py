@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from agents import plan
+from agents import plan, refusals
 from agents.announce import Event, check_record, sealed, stamp_of
 from agents.book import book_of, figures_of, model_of, thresholds_for, weights_of
 from agents.risk import ladder
@@ -114,7 +114,8 @@ def check(user: User, account_id: str, world: World, causes: Sequence[str], orde
     judged = sitting.judge()
     told = plan.ended(user.user_id, account_id, sitting.account.margin, world.now_ms)
     if told.events:  # what the steps did to the positions comes on another topic: no second plan on positions as they were before
-        told = told._replace(margin=replace(told.margin, cooldown_until_ms=world.now_ms + world.cooldown_ms))
+        margin = replace(told.margin, cooldown_until_ms=world.now_ms + world.cooldown_ms)
+        told = told._replace(margin=refusals.noted(sitting.account, margin, world.now_ms, world.cooldown_ms))
     sitting.events += told.events
     sitting.keep(told.margin)
     scope = _paused(sitting) if judged.rung == LIQUIDATION else None
@@ -173,6 +174,7 @@ def _move(sitting: _Sitting, judged: Judged, paused: str | None = None) -> None:
         known = judged.rung
     moved = replace(margin, rung=judged.rung, reasons=reasons, episode=episode, transition=transition + 1, step=step, known_rung=known,
                     figures=_figures(judged), since_ms=now)
+    moved = moved if judged.rung in (LIQUIDATION, UNKNOWN) else refusals.forgotten(moved)
     sitting.events.append(_margin_call(sitting, margin.rung, moved))
     sitting.keep(moved)
 
@@ -194,7 +196,7 @@ def _figures(judged: Judged) -> Figures | None:
 def _liquidate(sitting: _Sitting, judged: Judged) -> Judged:
     """Orders the plan; where the house keeps the book applies it position by position, judging again after each."""
     account, now = sitting.account, sitting.world.now_ms
-    under_way = bool(account.margin.plan) or now < account.margin.cooldown_until_ms
+    under_way = bool(account.margin.plan) or now < account.margin.cooldown_until_ms or refusals.waits(account, now)
     execution = plan.execution_of(sitting.user, account)
     if under_way or not execution or any(note.startswith("closed:") for note in judged.notes):
         return judged

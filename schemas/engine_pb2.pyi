@@ -659,7 +659,7 @@ class PlanStep(_message.Message):
     def __init__(self, step_id: _Optional[str] = ..., action: _Optional[str] = ..., instrument: _Optional[str] = ..., side: _Optional[str] = ..., quantity: _Optional[str] = ..., position_id: _Optional[str] = ..., status: _Optional[str] = ..., client_order_id: _Optional[str] = ..., ordered_ms: _Optional[int] = ..., filled_quantity: _Optional[str] = ..., average_price: _Optional[str] = ..., reported_ms: _Optional[int] = ..., order_ended: _Optional[bool] = ...) -> None: ...
 
 class MarginState(_message.Message):
-    __slots__ = ("rung", "reasons", "episode", "transition", "step", "figures", "since_ms", "known_rung", "plan", "cooldown_until_ms")
+    __slots__ = ("rung", "reasons", "episode", "transition", "step", "figures", "since_ms", "known_rung", "plan", "cooldown_until_ms", "refused")
     RUNG_FIELD_NUMBER: _ClassVar[int]
     REASONS_FIELD_NUMBER: _ClassVar[int]
     EPISODE_FIELD_NUMBER: _ClassVar[int]
@@ -670,6 +670,7 @@ class MarginState(_message.Message):
     KNOWN_RUNG_FIELD_NUMBER: _ClassVar[int]
     PLAN_FIELD_NUMBER: _ClassVar[int]
     COOLDOWN_UNTIL_MS_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
     rung: Rung
     reasons: _containers.RepeatedScalarFieldContainer[str]
     episode: int
@@ -680,7 +681,18 @@ class MarginState(_message.Message):
     known_rung: Rung
     plan: _containers.RepeatedCompositeFieldContainer[PlanStep]
     cooldown_until_ms: int
-    def __init__(self, rung: _Optional[_Union[Rung, str]] = ..., reasons: _Optional[_Iterable[str]] = ..., episode: _Optional[int] = ..., transition: _Optional[int] = ..., step: _Optional[int] = ..., figures: _Optional[_Union[Figures, _Mapping]] = ..., since_ms: _Optional[int] = ..., known_rung: _Optional[_Union[Rung, str]] = ..., plan: _Optional[_Iterable[_Union[PlanStep, _Mapping]]] = ..., cooldown_until_ms: _Optional[int] = ...) -> None: ...
+    refused: Refused
+    def __init__(self, rung: _Optional[_Union[Rung, str]] = ..., reasons: _Optional[_Iterable[str]] = ..., episode: _Optional[int] = ..., transition: _Optional[int] = ..., step: _Optional[int] = ..., figures: _Optional[_Union[Figures, _Mapping]] = ..., since_ms: _Optional[int] = ..., known_rung: _Optional[_Union[Rung, str]] = ..., plan: _Optional[_Iterable[_Union[PlanStep, _Mapping]]] = ..., cooldown_until_ms: _Optional[int] = ..., refused: _Optional[_Union[Refused, _Mapping]] = ...) -> None: ...
+
+class Refused(_message.Message):
+    __slots__ = ("plans", "held", "until_ms")
+    PLANS_FIELD_NUMBER: _ClassVar[int]
+    HELD_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_MS_FIELD_NUMBER: _ClassVar[int]
+    plans: int
+    held: str
+    until_ms: int
+    def __init__(self, plans: _Optional[int] = ..., held: _Optional[str] = ..., until_ms: _Optional[int] = ...) -> None: ...
 
 class Quarantine(_message.Message):
     __slots__ = ("topic", "reason", "since_ms")

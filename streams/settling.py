@@ -64,7 +64,7 @@ class Settling:
 
 def later_ms(row: User, policy: Policy, now_ms: int) -> float:
     """When time alone may next change what holds of a row: a cool-down ends, a half or a report is late; never: infinity."""
-    cooling = [account.margin.cooldown_until_ms for account in row.accounts.values() if account.margin.cooldown_until_ms > now_ms]
+    cooling = [at for account in row.accounts.values() if (at := account.margin.due_ms(now_ms))]
     settling = settling_deadline(row, policy)
     return min([*cooling, math.inf if settling is None else settling])
 

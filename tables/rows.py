@@ -90,6 +90,14 @@ class PlanStep(msgspec.Struct, frozen=True, gc=False):
     order_ended: bool = False
 
 
+class Refused(msgspec.Struct, frozen=True, gc=False):
+    """Plans in a row that were refused whole, for an account that held the same; it is not ordered again before `until_ms`."""
+
+    plans: int = 0
+    held: str = ""
+    until_ms: int = 0
+
+
 class Margin(msgspec.Struct, frozen=True, gc=False):
     """`known_rung` is the rung before unknown: hysteresis and the episode rest on it."""
 
@@ -103,6 +111,13 @@ class Margin(msgspec.Struct, frozen=True, gc=False):
     known_rung: int = NORMAL
     plan: tuple[PlanStep, ...] = ()
     cooldown_until_ms: int = 0
+    refused: Refused | None = None
+
+    def due_ms(self, now_ms: int) -> int:
+        """When time alone may next let a plan be ordered; 0 where no such time is to come."""
+        if self.cooldown_until_ms > now_ms:
+            return self.cooldown_until_ms
+        return self.refused.until_ms if self.refused is not None and self.refused.until_ms > now_ms else 0
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):

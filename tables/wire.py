@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from schemas import engine_pb2 as pb
 from schemas.money import ZERO, parse_optional, say
-from tables.rows import Figures, Margin, PlanStep, Version
+from tables.rows import Figures, Margin, PlanStep, Refused, Version
 
 
 def text(number: Decimal) -> str:
@@ -60,6 +60,8 @@ def put_margin(message: pb.MarginState, margin: Margin) -> None:
     message.episode, message.transition, message.step = margin.episode, margin.transition, margin.step
     message.since_ms, message.cooldown_until_ms = margin.since_ms, margin.cooldown_until_ms
     message.reasons.extend(margin.reasons)
+    if (refused := margin.refused) is not None:
+        message.refused.plans, message.refused.held, message.refused.until_ms = refused.plans, refused.held, refused.until_ms
     if margin.figures is not None:
         message.figures.CopyFrom(figures_message(margin.figures))
     for step in margin.plan:
@@ -76,7 +78,8 @@ def margin(message: pb.MarginState) -> Margin:
                           step.reported_ms, step.order_ended) for step in message.plan)
     return Margin(message.rung, tuple(message.reasons), message.episode, message.transition, message.step,
                   figures(message.figures) if message.HasField("figures") else None, message.since_ms, message.known_rung, plan,
-                  message.cooldown_until_ms)
+                  message.cooldown_until_ms,
+                  Refused(message.refused.plans, message.refused.held, message.refused.until_ms) if message.HasField("refused") else None)
 
 
 def dump_margin(margin: Margin) -> bytes:

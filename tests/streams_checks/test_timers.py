@@ -9,7 +9,7 @@ from schemas import engine_pb2 as pb
 from schemas.keys import partition_of
 from schemas.names import POSITION_UPDATES
 from tables.policy import Policy
-from tables.rows import LIQUIDATION, NORMAL, UNKNOWN, Frame, Margin, PlanStep
+from tables.rows import LIQUIDATION, NORMAL, UNKNOWN, Frame, Margin, PlanStep, Refused
 from tests.agents.worlds import EUR, NOW, fx_rule, mark, rules
 from tests.streams_checks.desk import PARTITIONS, Desk, trader, with_margin
 
@@ -212,3 +212,16 @@ async def test_a_rule_is_applied_when_it_begins_to_hold(desk: Desk) -> None:
     assert desk.waiting() == []
     desk.move("1.1001", "1.1003")  # the columns know the rule, too: it is no news
     assert desk.waiting() == []
+
+
+async def test_what_was_refused_is_looked_at_again_when_it_is_due(desk: Desk) -> None:
+    """Once after the cool-down, for the account may have changed meanwhile, and once when the wait is over."""
+    margin = Margin(LIQUIDATION, cooldown_until_ms=NOW + 1_000, refused=Refused(5, "held", NOW + 16_000))
+    desk.keep(with_margin(trader(1), margin))
+    due = []
+    for second in range(1, 40):
+        desk.pass_ms(1_000)
+        if ("live:1", "house") in desk.checks.waiting and "timer" in desk.checks.waiting["live:1", "house"]:
+            due.append(second)
+            desk.checks.waiting.clear()
+    assert due == [1, 16]
