@@ -15,6 +15,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from streams.bridges import metrics
 from streams.bridges.letters import LeftOut, Letters, Record
 from streams.config import Config
+from streams.ops.process import pause
 
 log = logging.getLogger(__name__)
 _BATCH_RECORDS_MAX = 2_000
@@ -118,18 +119,11 @@ async def persist(attempt: Callable[[], Awaitable[None]], away: tuple[type[Excep
             log.warning("waiting, away: %s: %s", type(error).__name__, error)
             if refused:
                 refused(error)
-            await _pause(random.uniform(ceiling / 2, ceiling), stop)
+            await pause(stop, random.uniform(ceiling / 2, ceiling))
             ceiling = min(ceiling * 2, _BACKOFF_MAX_S)
         else:
             return True
     return False
-
-
-async def _pause(seconds: float, stop: asyncio.Event) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return
 
 
 async def _deliver(to: tuple[Mirror, Letters], batch: Batch, status: Status, stop: asyncio.Event) -> bool:

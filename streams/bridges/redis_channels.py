@@ -20,6 +20,7 @@ from streams.cache import keys
 from streams.cache.store import AWAY as REDIS_AWAY
 from streams.cache.store import Store
 from streams.config import Config
+from streams.ops.process import pause
 from streams.topics import PRICE_TICKS
 
 log = logging.getLogger(__name__)
@@ -40,18 +41,11 @@ async def listen(config: Config, store: Store, stop: asyncio.Event) -> None:
             log.warning("channels wait, away: %s: %s", type(error).__name__, error)
         finally:
             metrics.LEASE.set(0)
-        await _pause(RENEW_S, stop)
+        await pause(stop, RENEW_S)
     try:
         await lease.release()
     except REDIS_AWAY:
         log.warning("lease not given back, redis is away: it ends within %s s", TTL_S)
-
-
-async def _pause(seconds: float, stop: asyncio.Event) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return
 
 
 async def _hold(config: Config, store: Store, lease: Lease, stop: asyncio.Event) -> None:

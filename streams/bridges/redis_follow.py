@@ -8,6 +8,7 @@ from schemas.keys import user_parts
 from streams.bridges.redis_texts import Passed
 from streams.cache import keys, scripts
 from streams.cache.store import AWAY, Command, Store, scan
+from streams.ops.process import pause
 from streams.topics import ACCOUNT_STATES
 
 log = logging.getLogger(__name__)
@@ -71,7 +72,4 @@ async def sweeping(store: Store, stop: asyncio.Event) -> None:
             await sweep(store)
         except AWAY as error:
             log.warning("summaries wait, redis is away: %s: %s", type(error).__name__, error)
-        try:
-            await asyncio.wait_for(stop.wait(), SWEEP_S)
-        except TimeoutError:
-            continue
+        await pause(stop, SWEEP_S)

@@ -3,9 +3,11 @@
 import asyncio
 import time
 import uuid
+from contextlib import suppress
 
 from streams.cache import scripts
 from streams.cache.store import AWAY, Store
+from streams.ops.process import pause
 
 TTL_S = 5.0
 RENEW_S = 1.0
@@ -33,13 +35,10 @@ class Lease:
     async def keep(self, stop: asyncio.Event) -> None:
         """Renews it until `stop` or until it is lost."""
         while not stop.is_set() and self.held:
-            try:
-                await asyncio.wait_for(stop.wait(), RENEW_S)
-            except TimeoutError:
-                try:
+            await pause(stop, RENEW_S)
+            if not stop.is_set():
+                with suppress(*AWAY):  # it may come back before the time is over
                     await self.take()
-                except AWAY:
-                    continue  # it may come back before the time is over
 
     async def release(self) -> None:
         """Gives it back, so that the next need not wait."""

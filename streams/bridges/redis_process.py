@@ -15,6 +15,7 @@ from streams.bridges.redis_portfolio import PortfolioBridge
 from streams.cache import keys
 from streams.cache.store import AWAY, Store
 from streams.config import Config
+from streams.ops.process import pause
 
 BEHIND_S = 5.0  # a mirror that is later than that is no cache to read
 
@@ -47,5 +48,4 @@ async def _beat(store: Store, mirror: tuple[Bridge, Status], stop: asyncio.Event
         if status.ready and bridge.behind_s < BEHIND_S:
             with contextlib.suppress(*AWAY):
                 await store.run([("SET", keys.MIRROR_ALIVE, int(time.time() * 1000), "PX", int(BEHIND_S * 1000))])
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), 1.0)
+        await pause(stop, 1.0)

@@ -6,6 +6,7 @@ import logging
 from streams.bridges.redis_texts import Cache, metadata_of
 from streams.cache import keys, scripts
 from streams.cache.store import AWAY, Command, Store, scan
+from streams.ops.process import pause
 from streams.topics import ACCOUNT_STATES
 
 log = logging.getLogger(__name__)
@@ -71,10 +72,7 @@ class Shared:
                 await self.flush()
             except AWAY as error:
                 log.warning("shared hashes wait, redis is away: %s: %s", type(error).__name__, error)
-            try:
-                await asyncio.wait_for(stop.wait(), FLUSH_S)
-            except TimeoutError:
-                continue
+            await pause(stop, FLUSH_S)
         try:
             await self.flush()
         except AWAY:
