@@ -80,9 +80,13 @@ class Bridge:
     async def _tell(self, passed: Sequence[Passed]) -> None:
         for one in passed:
             self.shared.mark(one.cache)
-        said = [(channel, message) for one in passed for channel, message in messages(one)] if not self._quiet else []
         metrics.WRITTEN.labels(NAME).inc(len(passed))
-        await self.store.call([Call(scripts.TELL, (), (channel, orjson.dumps(message).decode())) for channel, message in said])
+        await self.store.call(self.told(passed))
+
+    def told(self, passed: Sequence[Passed]) -> list[Call]:
+        """The calls that say on the channels what changed."""
+        said = [one for accepted in passed for one in messages(accepted)] if not self._quiet else []
+        return [Call(scripts.TELL, (), (channel, orjson.dumps(message).decode())) for channel, message in said]
 
 
 def _observe(written: Sequence[tuple[Record, UserState]]) -> float:
