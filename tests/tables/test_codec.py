@@ -27,8 +27,9 @@ def by_name(values: st.SearchStrategy[T]) -> st.SearchStrategy[dict[str, T]]:
 
 figures = st.builds(rows.Figures, numbers, numbers, numbers, numbers, numbers, maybe, maybe)
 steps = st.builds(rows.PlanStep, texts, texts, texts, texts, numbers, texts, texts, texts, whole)
+refusals = st.none() | st.builds(rows.Refused, small, texts, whole)
 margins = st.builds(rows.Margin, st.integers(0, 9), st.lists(texts, max_size=3).map(tuple), whole, small, small, st.none() | figures, whole,
-                    st.integers(0, 9), st.lists(steps, max_size=2).map(tuple), whole, st.none() | st.builds(rows.Refused, small, texts, whole))
+                    st.integers(0, 9), st.lists(steps, max_size=2).map(tuple), whole, refusals)
 balances = st.builds(rows.Balance, numbers, st.none() | versions, whole)
 positions = st.builds(
     rows.Position,

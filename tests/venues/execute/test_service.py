@@ -146,7 +146,7 @@ async def test_what_ended_long_ago_is_forgotten_while_it_runs(config: Config) ->
     with psycopg.connect(config.postgres_dsn, autocommit=True) as connection:
         connection.execute("TRUNCATE executions")
         for step, age in (("old", "91 days"), ("new", "89 days")):
-            connection.execute("INSERT INTO executions VALUES (%s, 'live:1', 'a1', 'ms', 1, 1, now() - %s::INTERVAL, 'filled')", [step, age])
+            connection.execute("INSERT INTO executions VALUES (%s, 'live:1', 'a', 'ms', 1, 1, now() - %s::INTERVAL, 'filled')", [step, age])
         async with running(Executor(config)) as executor:
             await until(lambda: executor.ready, "ready")
             await until(lambda: connection.execute("SELECT step_id FROM executions").fetchall() == [("new",)], "forgotten")
