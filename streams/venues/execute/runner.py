@@ -15,7 +15,7 @@ from streams.venues.execute import metrics, store
 from streams.venues.execute.course import course
 from streams.venues.execute.desks import DESKS
 from streams.venues.execute.store import Opted
-from streams.venues.execute.words import CLOSE, DRY_RUN, Ask, Claim, Command, Limits, Outcome, Recall, Reply, Step, Tell, Wait
+from streams.venues.execute.words import CLOSE, DRY_RUN, Ask, Claim, Command, Limits, Outcome, Recall, Reply, Step, Tell, Wait, proceed
 from streams.venues.reader import Venues
 from streams.venues.rest import Refused, Rest
 from streams.venues.vault import Vault
@@ -87,14 +87,10 @@ class Runner:
         assert self._rest is not None
         clock = self._rest.clock
         under_way = course(self.step, DESKS[self._opted.account.venue], self.home.limits, clock.now_ms())
-        reply = None
-        while True:
-            try:
-                command = next(under_way) if reply is None else under_way.send(reply)
-            except StopIteration as end:
-                outcome: Outcome = end.value
-                return outcome
-            reply = (await self._do(command))._replace(now_ms=clock.now_ms())
+        said = proceed(under_way)
+        while not isinstance(said, Outcome):
+            said = proceed(under_way, (await self._do(said))._replace(now_ms=clock.now_ms()))
+        return said
 
     async def _do(self, command: Command) -> Reply:
         match command:

@@ -158,3 +158,12 @@ class Reply(NamedTuple):
 
 
 Course = Generator[Command, Reply, Outcome]
+
+
+def proceed(course: Course, reply: Reply | None = None) -> Command | Outcome:
+    """What a course asks for next, or its end; it begins without a reply."""
+    try:
+        return next(course) if reply is None else course.send(reply)
+    except StopIteration as end:
+        outcome: Outcome = end.value
+        return outcome

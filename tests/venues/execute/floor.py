@@ -10,7 +10,7 @@ from schemas.keys import step_id
 from streams.venues.clock import Clock
 from streams.venues.execute.course import course
 from streams.venues.execute.desks import DESKS
-from streams.venues.execute.words import BOTH, CLOSE, Ask, Claim, Command, Desk, Limits, Outcome, Recall, Reply, Step, Tell, Wait
+from streams.venues.execute.words import BOTH, CLOSE, Ask, Claim, Command, Desk, Limits, Outcome, Recall, Reply, Step, Tell, Wait, proceed
 from streams.venues.places import venue_of
 from streams.venues.rest import Egress, Refused, Rest
 from streams.venues.secret import Secret
@@ -75,19 +75,15 @@ class Floor:
         """A life: dies before command `kill_at`, or once its deed is done (`lost`). None: it died."""
         clock = self.rest.clock
         under_way = course(step, self.desk, self.limits, clock.now_ms())
-        reply, number = None, 0
-        while True:
-            try:
-                command = next(under_way) if reply is None else under_way.send(reply)
-            except StopIteration as end:
-                outcome: Outcome = end.value
-                return outcome
+        said, number = proceed(under_way), 0
+        while not isinstance(said, Outcome):
             if number == kill_at and not lost:
                 return None
-            reply = (await self._do(step, command))._replace(now_ms=clock.now_ms())
+            reply = await self._do(step, said)
             if number == kill_at:
                 return None
-            number += 1
+            said, number = proceed(under_way, reply._replace(now_ms=clock.now_ms())), number + 1
+        return said
 
     async def _do(self, step: Step, command: Command) -> Reply:
         match command:

@@ -7,7 +7,23 @@ from typing import NamedTuple
 
 from schemas.keys import step_id
 from streams.venues.execute.course import course
-from streams.venues.execute.words import CLOSE, Ask, Claim, Command, Desk, Found, Held, Limits, Outcome, Recall, Reply, Step, Tell, Wait
+from streams.venues.execute.words import (
+    CLOSE,
+    Ask,
+    Claim,
+    Command,
+    Desk,
+    Found,
+    Held,
+    Limits,
+    Outcome,
+    Recall,
+    Reply,
+    Step,
+    Tell,
+    Wait,
+    proceed,
+)
 from streams.venues.venue import Judged, Reason, Request
 
 WINDOW_MS, BEGUN_MS = 5_000, 1_000_000
@@ -129,17 +145,13 @@ def _found(body: bytes) -> Found:
 def drive(paper: Paper, limits: Limits, kill_at: int = -1, *, lost: bool = False) -> Outcome | None:
     """A life of the process: the step from its beginning; it dies before command `kill_at`, or after its deed (`lost`). None: it died."""
     under_way = course(STEP, paper.desk(), limits, paper.now_ms)
-    reply, number = None, 0
-    while True:
-        try:
-            command = next(under_way) if reply is None else under_way.send(reply)
-        except StopIteration as end:
-            outcome: Outcome = end.value
-            return outcome
+    said, number = proceed(under_way), 0
+    while not isinstance(said, Outcome):
         if number == kill_at and not lost:
             return None
-        reply = paper.answer(command)
+        reply = paper.answer(said)
         if number == kill_at:
             return None
-        number += 1
-        assert number < 2_000, f"expected an end, was {command}"
+        said, number = proceed(under_way, reply), number + 1
+        assert number < 2_000, f"expected an end, was {said}"
+    return said

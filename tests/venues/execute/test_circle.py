@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from decimal import Decimal
 
 from google.protobuf.message import Message
@@ -54,8 +56,9 @@ class Circle:
         assert isinstance(row, User)
         self.row, self.taken = row, self.taken + 1
 
-    def catch_up(self) -> None:
-        """What the session told since."""
+    async def catch_up(self) -> None:
+        """What the session told since, once that is all."""
+        await self.bench.until(self.bench.agrees, "told")
         told, self._seen = self.bench.kept.told[self._seen:], len(self.bench.kept.told)
         for _, event in told:
             if event.topic != names.DEAD_LETTERS:
@@ -64,23 +67,40 @@ class Circle:
     def report(self, report: pb.LiquidationReport) -> None:
         self._fold(names.LIQUIDATION_REPORTS, report)
 
+    def judge(self) -> list[pb.Liquidation]:
+        """What the engine orders now."""
+        found = judged(self.row, world(), self.name)
+        self.row = found.row
+        return [pb.Liquidation.FromString(one.value) for one in found.outputs if one.topic == names.LIQUIDATIONS]
+
     @property
     def held(self) -> Decimal:
         return sum((one.quantity for one in self.row.accounts[self.name].positions.values()), Decimal(0))
 
 
+@asynccontextmanager
+async def begun(config: Config, venue: Simulator, name: str) -> AsyncIterator[tuple[Book, Circle]]:
+    """An account over its rung that opted in, live."""
+    book = Book(config, venue, name)
+    await book.register("live:1")
+    async with reading(venue, name) as bench:
+        await bench.until(lambda: bench.session.ready, "live")
+        book.hold()
+        venue.transfer(name, "USDT", Decimal(400) - book.account.balances["USDT"].wallet)
+        circle = Circle(bench, name)
+        await circle.catch_up()
+        yield book, circle
+
+
 async def carry_out(circle: Circle, config: Config) -> list[str]:
     """A plan of the engine, if there is one now, from its order to the venue's facts of it; its steps."""
-    found = judged(circle.row, world(), circle.name)
-    circle.row = found.row
-    plan = [pb.Liquidation.FromString(one.value) for one in found.outputs if one.topic == names.LIQUIDATIONS]
+    plan = circle.judge()
     steps = step_ids(plan)
     await say(config, names.LIQUIDATIONS, "live:1", *plan)
     for report in await ended(config, "live:1", *steps):
         circle.report(report)
     if steps:
-        await circle.bench.until(circle.bench.agrees, "told")
-        circle.catch_up()
+        await circle.catch_up()
         statuses = {step.step_id: step.status for step in circle.row.accounts[circle.name].margin.plan}
         assert [statuses[step] for step in steps] == ["completed"] * len(steps)
     assert "settling" not in doubts(circle.row, circle.name)
@@ -88,15 +108,7 @@ async def carry_out(circle: Circle, config: Config) -> list[str]:
 
 
 async def test_who_opted_in_is_reduced_before_its_venue_would_and_the_episode_ends(config: Config, venue: Simulator) -> None:
-    book = Book(config, venue, "live1")
-    await book.register("live:1")
-    async with reading(venue, book.name) as bench:
-        await bench.until(lambda: bench.session.ready, "live")
-        book.hold()
-        venue.transfer(book.name, "USDT", Decimal(400) - book.account.balances["USDT"].wallet)
-        await bench.until(bench.agrees, "told")
-        circle = Circle(bench, book.name)
-        circle.catch_up()
+    async with begun(config, venue, "live1") as (book, circle):
         assert circle.held == 1
         assert judged(circle.row, world(), book.name).rung == LIQUIDATION
         assert not book.account.called  # the venue does not even warn
@@ -116,29 +128,17 @@ async def test_who_opted_in_is_reduced_before_its_venue_would_and_the_episode_en
 
 async def test_a_report_of_a_fill_waits_for_the_venues_own_word(config: Config, venue: Simulator) -> None:
     """Between the executor's report and the order's last update nobody judges the account."""
-    book = Book(config, venue, "live2")
-    await book.register("live:1")
-    async with reading(venue, book.name) as bench:
-        await bench.until(lambda: bench.session.ready, "live")
-        book.hold()
-        venue.transfer(book.name, "USDT", Decimal(400) - book.account.balances["USDT"].wallet)
-        await bench.until(bench.agrees, "told")
-        circle = Circle(bench, book.name)
-        circle.catch_up()
-        found = judged(circle.row, world(), book.name)
-        circle.row = found.row
-        plan = [pb.Liquidation.FromString(one.value) for one in found.outputs if one.topic == names.LIQUIDATIONS]
+    async with begun(config, venue, "live2") as (book, circle):
+        plan = circle.judge()
         async with running(Executor(config)):
             await say(config, names.LIQUIDATIONS, "live:1", *plan)
             said = await ended(config, "live:1", *step_ids(plan))
         for report in [one for one in said if one.account_id == book.name]:
             circle.report(report)
         assert "settling" in doubts(circle.row, book.name)
-        await bench.until(bench.agrees, "told")
-        circle.catch_up()
+        await circle.catch_up()
         assert "settling" not in doubts(circle.row, book.name)
-        after = judged(circle.row, world(), book.name)
-        completed = [pb.Liquidation.FromString(one.value) for one in after.outputs if one.topic == names.LIQUIDATIONS]
+        completed = circle.judge()
         assert [one.id for one in completed] == [f"{step}/completed" for step in step_ids(plan)]
         assert Decimal(completed[-1].completed.quantity) == 1 - book.held
 
