@@ -48,7 +48,7 @@ class History:
         self.prices = SimulatedPrices(config, other or Alternative())
         room = Room(cast("Ledger", self.accounts), cast("Ledger", self.orders), self.prices, policy)
         self.checks = Checks(config, room)
-        self.checks._settling = Elapsed(room.accounts, policy)
+        self.checks.settling = Elapsed(room.accounts, policy)
         reading = Reading(config.partitions, config.default_user_type, policy)
         self.facts = Facts(reading, self.checks.due, self.accounts.fits, self.orders.fits)
         self._timers = Timers(self.checks, self.prices)

@@ -46,13 +46,13 @@ async def test_waiting_for_an_end_asks_once_a_time_and_checks_nobody(monkeypatch
     desk, user = Desk(monkeypatch), trader(1)
     desk.accounts.app.consumer.ends[TP(POSITION_UPDATES, partition_of(b"live:1", PARTITIONS))] = 9
     asked: list[str] = []
-    give_up = desk.checks._settling.give_up
+    give_up = desk.checks.settling.give_up
 
     def ask(row: User, partition: int, now_ms: int) -> tuple[Folded | None, int]:
         asked.append(row.user_id)
         return give_up(row, partition, now_ms)
 
-    monkeypatch.setattr(desk.checks._settling, "give_up", ask)
+    monkeypatch.setattr(desk.checks.settling, "give_up", ask)
     for at in range(50):
         desk.keep(replace(user, version=at, accounts={"house": replace(user.accounts["house"], frames=(Frame(1, 1, 1, 2, (0,), NOW),))}))
     desk.pass_ms(5_000)
