@@ -100,6 +100,7 @@ class Attempts:
     def _publish(self, events: tuple[Event, ...], received_ms: int = 0) -> None:
         if events:
             self.memory.note(events)
+            self.memory.sent_ms = max(self.memory.sent_ms, received_ms or self.now_ms)
             self._said.append(Publish(events, received_ms or self.now_ms))
         if self.venue.complete is not None and ("complete", 0) not in self._timers and any(map(_is_lite, events)):
             self._timers["complete", 0] = self.now_ms + self.policy.rest_lag_ms
@@ -188,6 +189,7 @@ class Attempts:
         link, reading = attempt.read()
         self.state = State.MERGE
         self.memory.orders.clear()  # what is open the snapshot says, and what ended without a trace is not asked for again
+        self.memory.merged_ms = self.now_ms
         self._publish(facts)  # REST may tell of frames the old link told: a version decides, and fills have their own names
         self.repeats = Repeats()  # of what was told by links before, the snapshot may have said otherwise
         self.repeats.note(facts)

@@ -19,6 +19,7 @@ class Memory:
         self.held: frozenset[Held] = frozenset()
         self.orders: dict[Order, None] = {}
         self.proven_ms = self.acknowledged_ms = since_ms
+        self.sent_ms = self.merged_ms = 0  # the newest fact that went out; the newest gap that was closed
         self._was_exposed = was_exposed  # before this process: until it is read
         self.event_ms = 0  # the newest transaction time told
 
@@ -43,6 +44,11 @@ class Memory:
         self.proven_ms, self._was_exposed = now_ms, False
         if self.acknowledged_ms is None:
             self.acknowledged_ms = now_ms
+
+    def acknowledge(self, until_ms: int) -> None:
+        """All facts until then are safe. Said of a time before the last gap was closed, or after the last fact, it is not about them."""
+        if self.merged_ms <= until_ms <= self.sent_ms:
+            self.acknowledged_ms = max(until_ms, self.acknowledged_ms or 0)
 
     def doubt(self) -> None:
         """What was told since may not have arrived."""

@@ -241,7 +241,7 @@ class Session(Keeping):
     # -- from outside ----------------------------------------------------------------------------------------------------------------------
 
     def _acknowledged(self, happened: Acknowledged) -> None:
-        self.memory.acknowledged_ms = happened.until_ms
+        self.memory.acknowledge(happened.until_ms)
 
     def _overflowed(self) -> None:
         if self.state not in (State.AUTH_FAILED, State.STOPPED):

@@ -97,7 +97,7 @@ class Shell:
         for happened in self._safe():
             self.hear(happened)
 
-    def _safe(self) -> tuple[Acknowledged, ...]:
+    def _safe(self) -> tuple[Happened, ...]:
         safe_ms = self._outside.sink.safe_ms(self.name)
         return () if safe_ms is None else (Acknowledged(safe_ms),)
 

@@ -4,12 +4,12 @@ from decimal import Decimal
 
 import pytest
 
-from streams.venues.words import State
+from streams.venues.words import Changed, State
 from tests.venues.folded import fold
 from tests.venues.world import World
 
-FAULTS = ("refused connect", "mute", "5xx", "lag", "late frames", "twice")
-WRONG = ("nothing", "cut", "half open", "silence", "expire", "refuse", "kill", "kafka", "wait", "long wait", "closing")
+FAULTS = ("refused connect", "mute", "5xx", "lag", "late frames", "twice", "stray acknowledgements")
+WRONG = ("nothing", "cut", "half open", "silence", "expire", "refuse", "kill", "kafka", "wait", "long wait", "closing", "lost", "changed")
 SEEDS = range(200)
 AT_ONCE = 20  # seeds a test: each is a fraction of a second
 
@@ -43,6 +43,10 @@ def _go_wrong(world: World, what: str) -> None:
     elif what == "kafka":
         world.kafka_up = False
         world.after(chance.randint(1_000, 120_000), lambda: setattr(world, "kafka_up", True))
+    elif what == "lost":
+        world.lose()
+    elif what == "changed":
+        world.hear(Changed())
     elif what == "closing":
         world.emit_control({"e": "serverShutdown", "E": world.now_ms})
     world.run({"wait": 120_000, "long wait": chance.randint(1_800_000, 30_000_000)}.get(what, chance.randint(0, 5_000)))

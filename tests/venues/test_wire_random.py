@@ -3,7 +3,7 @@
 import pytest
 
 from streams.venues.places import venue_of
-from streams.venues.words import State
+from streams.venues.words import Changed, State
 from tests.venues.folded import fold
 from tests.venues.harness import compared
 from tests.venues.test_session_random import FAULTS, live_through
@@ -33,3 +33,25 @@ def test_who_does_not_ask_about_the_gap_misses_fills(venue: str, monkeypatch: py
     monkeypatch.setattr("tests.venues.wire.venue_of", lambda *given: venue_of(*given)._replace(gap=lambda _: ()))
     said = [one for seed in range(3) for one in differences(venue, seed)]
     assert any(one.startswith("fills: ") for one in said)
+
+
+@pytest.mark.parametrize(("venue", "said"), [("bybit_v5", "login_failed"), ("okx_v5", "login_failed"), ("kucoin_futures", "401")])
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_way_in_that_is_too_old_is_made_anew_and_a_login_refused_twice_waits_for_the_user(venue: str, said: str, times: int) -> None:
+    world = WireWorld(venue, 1)
+    world.start()
+    world.run(10_000)
+    world.stale = times
+    world.cut()
+    world.act()
+    world.run(120_000)
+    kinds = [report.kind for report in world.reports if said in report.text or report.kind == "auth_failed"]
+    if said == "401" or times == 1:
+        assert kinds == ["attempt_failed"] * times
+    else:
+        assert kinds == ["attempt_failed", "auth_failed"]
+        assert (world.session.state, world.session.due()) == (State.AUTH_FAILED, None)
+        world.hear(Changed())
+        world.run(120_000)
+    assert (world.stale, world.session.state) == (0, State.LIVE)
+    assert compared(fold(world.told), "bn", venue, world.sim.truth(world.account.name)) == []

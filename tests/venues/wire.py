@@ -4,12 +4,11 @@ What a session asks is signed, judged and answered as over a real line; what goe
 """
 
 import json
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine
 from decimal import Decimal
 from functools import partial
 from typing import Any, Self
 
-from multidict import CIMultiDict
 from yarl import URL
 
 from streams.venues.attempts import Policy
@@ -29,37 +28,10 @@ from streams.venues.simulator.venue import Answer, Call
 from streams.venues.venue import Credentials, Hosts, Judged, Request
 from streams.venues.words import Answered, Close, Closed, Command, Failed, Login, Open, Opened, Received, Send
 from streams.venues.words import Call as Ask
+from tests.venues.driven import Asked, Parked, drive
 from tests.venues.world import BEGIN_MS, World
 
 HOSTS = Hosts("http://venue", "ws://venue")
-
-
-class Asked:
-    """As much of an HTTP request as the simulator looks at."""
-
-    remote, transport = "", None
-
-    def __init__(self, method: str, path: str, headers: dict[str, str]) -> None:
-        url = URL(path, encoded=True)
-        self.method, self.path, self.raw_path, self.query = method, url.path, path, url.query
-        self.headers, self.match_info = CIMultiDict(headers), dict[str, str]()
-
-
-class Parked:
-    """Where a handler stays while its connection is open."""
-
-    def __await__(self) -> Generator[None]:
-        yield
-
-
-def drive(work: Coroutine[Any, Any, object] | Awaitable[object]) -> bool:
-    """Runs what does not wait to its end, or to where it is parked: whether it is."""
-    assert isinstance(work, Coroutine)
-    try:
-        work.send(None)
-    except StopIteration:
-        return False
-    return True
 
 
 class Line:
@@ -86,7 +58,8 @@ class WireWorld(World):
         self.sim.switches.expiry_repeats, self.sim.switches.limits = 2, False
         self.venue = self.sim.venues[venue]
         self.venue.address = HOSTS.stream
-        self.venue.serve = self._serve  # type: ignore[method-assign]
+        self.venue.serve, self.venue.dismiss = self._serve, self._dismiss  # type: ignore[method-assign]
+        self.stale = 0  # so many ways in are too old when they are used
         if hasattr(self.venue, "users"):
             self.venue.users._later = drive
         self.traders = Traders(self.sim, 1, 1.0, seed)
@@ -119,11 +92,19 @@ class WireWorld(World):
             if line := self.lines.pop(command.socket, None):
                 line.end()
         elif isinstance(command, Send | Login):
-            text = command.text if isinstance(command, Send) else self.record.login(  # type: ignore[misc]
-                self._credentials(), self.now_ms)
-            self.after(self.chance.randint(1, 20), partial(self._say, command.socket, text))
+            self.after(self.chance.randint(1, 20), partial(self._say, command.socket, self._text(command)))
         else:
             super()._do(command)
+
+    def _text(self, command: Send | Login) -> str:
+        if isinstance(command, Send):
+            return command.text
+        assert self.record.login is not None
+        return self.record.login(self._credentials(), self.now_ms - (60_000 if self._is_stale() else 0))
+
+    def _is_stale(self) -> bool:
+        self.stale = max(0, (before := self.stale) - 1)
+        return before > 0
 
     def _say(self, socket: int, text: str) -> None:
         self._time()
@@ -140,12 +121,11 @@ class WireWorld(World):
         self._time()
         url = URL(command.url.reveal(), encoded=True)
         self._opening = None
+        if self.record.login is None and self._is_stale():
+            self.sim.expire_key(self._account.name)
         life = self.venue.sockets()[url.path](Asked("GET", url.raw_path_qs, {}))  # type: ignore[arg-type]
         assert isinstance(life, Coroutine)
-        try:
-            opened = not self._happens("refused connect", 0.1) and drive(life)
-        except AttributeError:  # KuCoin opens the socket itself to say that a token is none, which needs a real request
-            opened = False
+        opened = not self._happens("refused connect", 0.1) and drive(life)
         if not opened or self._opening is None:
             life.close()
             self.hear(Closed(command.socket, "refused"), whose)
@@ -167,6 +147,17 @@ class WireWorld(World):
             await Parked()
         finally:
             self.venue.connections.discard(connection)
+
+    async def _dismiss(self, connection: Connection, text: str) -> Any:
+        async def heard(_: str) -> None:
+            connection.cut()
+
+        def over() -> None:
+            connection.cut()  # ours by then
+
+        connection.send(text)
+        self.after(800, over)
+        return await self._serve(connection, heard)
 
     def _flush(self, line: Line) -> None:
         """What the venue said before the handshake was over."""
@@ -262,8 +253,13 @@ class WireWorld(World):
             line.connection.silent = True
 
     def expire(self) -> None:
+        """The key ends; where there is none, the line is cut, and the next login or token is too old when it is used."""
         self._time()
-        self.sim.expire_key(self._account.name)
+        if self.record.renew is not None:
+            self.sim.expire_key(self._account.name)
+        else:
+            self.stale = self.chance.choice((1, 1, 1, 2))
+            self.cut()
 
     def emit_control(self, frame: object) -> None:
         self._time()
@@ -277,5 +273,6 @@ class WireWorld(World):
 
     def quiet(self, ms: int = 3_600_000) -> Self:  # type: ignore[override]
         self.sim.faults.clear()
+        self.stale = 0
         super().quiet(ms)
         return self

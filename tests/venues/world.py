@@ -11,19 +11,17 @@ from urllib.parse import parse_qs, urlsplit
 
 from streams.venues import binance
 from streams.venues.attempts import Policy
-from streams.venues.frames import Event, Receipt
+from streams.venues.frames import Receipt
 from streams.venues.memory import Memory
 from streams.venues.session import Session
 from streams.venues.venue import Judged, Reason, Request
 from streams.venues.words import (
-    Acknowledged,
     Answered,
     Call,
     Changed,
     Close,
     Closed,
     Command,
-    Drained,
     Failed,
     Happened,
     Open,
@@ -37,9 +35,9 @@ from streams.venues.words import (
     Ticked,
 )
 from tests.venues.ledger import Json, Ledger, rows_of
+from tests.venues.topics import Topics
 
 BEGIN_MS = 1_790_000_000_000
-PENDING_MAX = 120
 
 
 class Socket:
@@ -52,7 +50,7 @@ class Socket:
         self.at_ms = 0
 
 
-class World:
+class World(Topics):
     """`faults` name what may happen; `quiet()` heals everything and waits."""
 
     def __init__(self, seed: int, faults: frozenset[str] = frozenset()) -> None:
@@ -64,9 +62,7 @@ class World:
         self.key, self.key_ends_ms, self.keys = "", 0, 0
         self.next_judged: list[Judged] = []
         self.judged_method = ""  # only these are refused; "" = all
-        self.told: list[tuple[int, Event]] = []
-        self.pending: list[tuple[int, Event]] = []
-        self.kafka_up, self.overflowed = True, False
+        super().__init__()
         self.reports: list[Report] = []
         self.calls: list[tuple[int, Request]] = []
         self.stored_ms: int | None = self.now_ms  # an account begins when it is registered
@@ -145,29 +141,6 @@ class World:
             self.hear(Opened(command.socket), whose)
 
         self.after(self.chance.randint(20, 200), opened)
-
-    def _publish(self, command: Publish) -> None:
-        if self.overflowed:
-            return
-        if self.pending and len(self.pending) + len(command.events) > PENDING_MAX:
-            self.overflowed = True
-            return
-        if not self.pending:
-            self.after(self.chance.randint(2, 500), self._deliver)
-        self.pending += [(command.received_ms, event) for event in command.events]
-
-    def _deliver(self) -> None:
-        """Kafka takes what waits, or does not; the session hears up to when all is safe."""
-        if self.pending and not self.kafka_up:  # as the publisher: what is safe stands still while anything waits
-            self.after(500, self._deliver)
-            return
-        self.hear(Acknowledged(self.now_ms))
-        if self.kafka_up:
-            self.told += [(self.now_ms, event) for _, event in self.pending]
-            self.pending.clear()
-        if self.kafka_up and self.overflowed:
-            self.overflowed = False
-            self.hear(Drained())
 
     def _store(self) -> None:
         self.stored_ms = self.session.memory.since_ms

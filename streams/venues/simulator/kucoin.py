@@ -120,10 +120,7 @@ class Kucoin(Venue):
         connection = Connection(request, self.name, self.clock, self.faults)
         number = request.query.get("connectId", "")
         if token is None or token.used or token.until_ms <= self.clock.now_ms():
-            await connection.open()
-            await connection.socket.send_str(_text({"id": number, "type": "error", "code": 401, "data": "token is invalid"}))
-            await connection.close()
-            return connection.socket
+            return await self.dismiss(connection, _text({"id": number, "type": "error", "code": 401, "data": "token is invalid"}))
         token.used, connection.account = True, token.account
         connection.send(_text({"id": number, "type": "welcome"}))
         return await self.serve(connection, lambda text: self._heard(connection, text))

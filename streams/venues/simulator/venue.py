@@ -228,6 +228,13 @@ class Venue:
             pump.cancel()
         return connection.socket
 
+    async def dismiss(self, connection: Connection, text: str) -> web.StreamResponse:
+        """A connection that may not be: opened to say so, then closed."""
+        await connection.open()
+        await connection.socket.send_str(text)
+        await connection.close()
+        return connection.socket
+
     def of(self, account: str) -> list[Connection]:
         """The account's connections, oldest first."""
         return sorted((one for one in self.connections if one.account == account), key=lambda one: one.number)
