@@ -47,10 +47,10 @@ def recovery(rows: Sequence[Row]) -> str:
 
 
 def soak(rows: Sequence[Row]) -> str:
-    """What the processes of the longest run held: the first and last tenth after the warm-up."""
+    """What the processes of the longest run (the last of several) held: the first and last tenth after the warm-up."""
     if not rows:
         return ""
-    row = max(rows, key=lambda one: float(str(one["seconds"])))
+    row = max(reversed(rows), key=lambda one: float(str(one["seconds"])))
     lines = [_held(name, found) for name, found in _parts(row, "processes").items()]  # type: ignore[arg-type]  # not numbers here
     minutes = float(str(row["seconds"])) / 60
     head = f"{minutes:.0f} minutes, {int(str(row['facts'])):,} facts"
