@@ -64,6 +64,17 @@ def _held(name: str, found: Mapping[str, Mapping[str, float]]) -> list[str]:
     return [name, f"{found['cores']:.2f}", *levels, ", ".join(grew) or "no"]
 
 
+def ingest(rows: Sequence[Row]) -> str:
+    """From a frame received to its facts acknowledged, by rate; and what an idle account holds."""
+    lines = [[f"{int(rate):,}", str(len(found)), "yes" if all(row["kept"] for row in found) else "no", f"{sum(numbers(found, 'lost')):.0f}",
+              *(spread(found, field) for field in ("p50_ms", "p99_ms", "ingest_cores"))]
+             for rate, found in by([row for row in rows if row["run"] == "load"], "rate")]
+    idle = [f"\nAn idle account holds {spread(found, 'kib_per_account')} KiB, of {int(accounts):,} in one process."
+            for accounts, found in by([row for row in rows if row["run"] == "idle"], "accounts")]
+    head = ["frames/s of 200 accounts, received to acknowledged", "runs", "kept", "lost", "p50 ms", "p99 ms", "cores"]
+    return "\n".join([_table(head, lines, rows), *idle]) if rows else ""
+
+
 def growth(rows: Sequence[Row]) -> str:
     """CPU time by process at one load; workers together."""
     lines = []
@@ -91,4 +102,5 @@ def _summed(row: Row) -> Row:
             "broker at rest": rest["broker"], "rss_mib": sum(rss[name] for name in own) / len(own)}
 
 
-TABLES: dict[str, Callable[[Sequence[Row]], str]] = {"profile": profile, "recovery": recovery, "soak": soak, "growth": growth}
+TABLES: dict[str, Callable[[Sequence[Row]], str]] = {"profile": profile, "recovery": recovery, "soak": soak, "ingest": ingest,
+                                                  "growth": growth}

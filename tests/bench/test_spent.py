@@ -36,6 +36,14 @@ def test_the_longest_soak_is_told_with_what_grew() -> None:
     assert lines(table) == ["| worker | 0.50 | 1 to 2 | 1,024 to 2,048 | 1,024 to 2,048 | 1,024 to 2,048 | rss_kib |"]
 
 
+def test_what_ingestion_keeps_is_told_by_rate() -> None:
+    load = {**FROM, "run": "load", "rate": 5_000, "kept": True, "lost": 0, "p50_ms": 13.0, "p99_ms": 153.0, "ingest_cores": 0.81}
+    idle = {**FROM, "run": "idle", "accounts": 1_000, "kib_per_account": 44.8}
+    table = spent.ingest([load, {**load, "kept": False, "lost": 3}, idle])
+    assert lines(table) == ["| 5,000 | 2 | no | 3 | 13.0 (13.0 to 13.0) | 153 (153 to 153) | 0.8 (0.8 to 0.8) |"]
+    assert table.endswith("An idle account holds 44.8 KiB, of 1,000 in one process.")
+
+
 def test_a_takeover_says_its_size() -> None:
     row: Row = {**FROM, "users": 1_000, "positions": 3, "rows_per_s": 150_000, "users_per_s": 12_345, "users_per_cpu_s": 13_000,
                 "bytes_per_user": 7_800, "bytes_per_user_untouched": 1_100}
