@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from schemas.engine_pb2 import AccountUpdate
 from schemas.keys import partition_of
 from tables import accounts, orders
+from tables.order_accounts import takes
 from tables.policy import Policy
 from tables.read import Unreadable, read, refuse
 from tables.rows import Fact, Folded, Orders, Output, User
@@ -48,6 +50,12 @@ class Facts:
         found = self._read[record.offset]
         return key if isinstance(found, Fact) or found.user else None
 
+    def order_key_of(self, record: Any) -> bytes | None:
+        """Key of the row of orders that takes it: None also where orders have nothing to do with it, for no row is born of that."""
+        found = self._read[record.offset]
+        update = found.message if isinstance(found, Fact) else None
+        return None if isinstance(update, AccountUpdate) and not takes(update) else self.key_of(record)
+
     def account_step(self, row: User | None, record: Any) -> tuple[User | None, Iterable[Output]]:
         """Fold a record into `accounts`; an unreadable one is a dead letter and a quarantine."""
         found = self._read[record.offset]
@@ -60,16 +68,17 @@ class Facts:
         return _user(folded), folded.outputs
 
     def order_step(self, row: Orders | None, record: Any) -> tuple[Orders | None, Iterable[Output]]:
-        """Fold a record into `orders`; what is unreadable is dealt with in `accounts`."""
+        """Fold a record into `orders`, where no row is born of nothing; what is unreadable is dealt with in `accounts`."""
         found = self._read[record.offset]
         if isinstance(found, Unreadable):
             return row, ()
         folded = orders.fold_orders(row, found, self.reading.policy)
-        if folded.row is not row and not self.orders_fit(record, row, folded.row):
+        assert isinstance(folded.row, Orders)
+        after = folded.row if row is not None or folded.row.version else None
+        if after is not row and not self.orders_fit(record, row, after):
             self.dead_letters[record.topic] = self.dead_letters.get(record.topic, 0) + 1
             return row, (refuse(record, record.topic, found.user, "", f"orders: {_TOO_LARGE}").dead_letter,)
-        assert isinstance(folded.row, Orders)
-        return folded.row, folded.outputs
+        return after, folded.outputs
 
     def _reject(self, row: User | None, record: Any, found: Unreadable) -> tuple[User | None, Iterable[Output]]:
         self.dead_letters[record.topic] = self.dead_letters.get(record.topic, 0) + 1

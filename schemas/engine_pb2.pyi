@@ -955,7 +955,7 @@ class ClosedOrder(_message.Message):
     def __init__(self, order: _Optional[str] = ..., rank: _Optional[int] = ..., time_ms: _Optional[int] = ...) -> None: ...
 
 class OrdersState(_message.Message):
-    __slots__ = ("user_id", "version", "generation", "orders", "closed", "updated_ms", "snapshot_rows")
+    __slots__ = ("user_id", "version", "generation", "orders", "closed", "updated_ms", "snapshot_rows", "removed_accounts", "sequences", "recent_ids")
     class OrdersEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -970,6 +970,13 @@ class OrdersState(_message.Message):
         key: str
         value: int
         def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class SequencesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
@@ -977,6 +984,9 @@ class OrdersState(_message.Message):
     CLOSED_FIELD_NUMBER: _ClassVar[int]
     UPDATED_MS_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_ROWS_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_ACCOUNTS_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCES_FIELD_NUMBER: _ClassVar[int]
+    RECENT_IDS_FIELD_NUMBER: _ClassVar[int]
     user_id: str
     version: int
     generation: int
@@ -984,7 +994,10 @@ class OrdersState(_message.Message):
     closed: _containers.RepeatedCompositeFieldContainer[ClosedOrder]
     updated_ms: int
     snapshot_rows: _containers.ScalarMap[str, int]
-    def __init__(self, user_id: _Optional[str] = ..., version: _Optional[int] = ..., generation: _Optional[int] = ..., orders: _Optional[_Mapping[str, OrderState]] = ..., closed: _Optional[_Iterable[_Union[ClosedOrder, _Mapping]]] = ..., updated_ms: _Optional[int] = ..., snapshot_rows: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    removed_accounts: _containers.RepeatedScalarFieldContainer[str]
+    sequences: _containers.ScalarMap[str, int]
+    recent_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, user_id: _Optional[str] = ..., version: _Optional[int] = ..., generation: _Optional[int] = ..., orders: _Optional[_Mapping[str, OrderState]] = ..., closed: _Optional[_Iterable[_Union[ClosedOrder, _Mapping]]] = ..., updated_ms: _Optional[int] = ..., snapshot_rows: _Optional[_Mapping[str, int]] = ..., removed_accounts: _Optional[_Iterable[str]] = ..., sequences: _Optional[_Mapping[str, int]] = ..., recent_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Anomaly(_message.Message):
     __slots__ = ("id", "user_id", "account_id", "kind", "detail", "time_ms", "topic", "offset", "instrument", "field", "expected", "was")

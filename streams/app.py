@@ -69,7 +69,7 @@ def _add_agent(app: Any, name: str, partitions: int, parts: tuple[Facts, Ledger,
             with METRICS.fold_seconds.time():
                 accounts.fold(bundle, facts.account_step, facts.key_of)
                 if name in ORDER_SOURCES:
-                    orders.fold(bundle, facts.order_step, facts.key_of)
+                    orders.fold(bundle, facts.order_step, facts.order_key_of)
 
 
 class Outside:

@@ -62,7 +62,8 @@ def load_user(data: bytes) -> User:
 
 def dump_orders(orders: Orders) -> bytes:
     """A row of `orders` as `OrdersState` bytes."""
-    message = pb.OrdersState(user_id=orders.user_id, version=orders.version, generation=orders.generation, updated_ms=orders.updated_ms)
+    message = pb.OrdersState(user_id=orders.user_id, version=orders.version, generation=orders.generation, updated_ms=orders.updated_ms,
+                             removed_accounts=orders.removed_accounts, sequences=orders.sequences, recent_ids=orders.recent_ids)
     for name, order in orders.orders.items():
         _put_order(message.orders[name], order)
     for entry in orders.closed:
@@ -76,7 +77,8 @@ def load_orders(data: bytes) -> Orders:
     """The row of `OrdersState` bytes; raises protobuf's `DecodeError`."""
     said = pb.OrdersState.FromString(data)
     return Orders(said.user_id, said.version, said.generation, {name: _order(one) for name, one in said.orders.items()},
-                  tuple(ClosedOrder(one.order, one.rank, one.time_ms) for one in said.closed), said.updated_ms, _some(said.snapshot_rows))
+                  tuple(ClosedOrder(one.order, one.rank, one.time_ms) for one in said.closed), said.updated_ms, _some(said.snapshot_rows),
+                  tuple(said.removed_accounts), _some(said.sequences), tuple(said.recent_ids))
 
 
 def _put_profile(into: pb.ProfileState, profile: Profile) -> None:

@@ -59,6 +59,8 @@ def _position(item: str, position: Position) -> Iterator[str]:
 def _orders(orders: Orders) -> Iterator[str]:
     closed = {entry.order for entry in orders.closed}
     for item, order in orders.orders.items():
+        if order.account_id in orders.removed_accounts:
+            yield f"order {item!r}: expected it gone with its account, was there"
         if item in closed:
             yield f"order {item!r}: expected it closed, was open"
         if not item.startswith(order.account_id + "/"):

@@ -4,9 +4,11 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
+from schemas.engine_pb2 import AccountUpdate
 from schemas.keys import instrument_key, venue_name
 from schemas.money import parse
 from schemas.user_data_pb2 import OrderStatus, Side, UserDataOrderUpdateEvent
+from tables import order_accounts
 from tables.draft import anomaly
 from tables.policy import Policy
 from tables.positions import side_of
@@ -27,18 +29,23 @@ def new_orders(user_id: str) -> Orders:
 
 
 def fold_orders(row: Orders | None, fact: Fact, policy: Policy) -> Folded:
-    """Folds one order update; the row is the old object itself where nothing changed. Rungs rest on `accounts` alone: no checks."""
+    """Folds an order update, or what an account update says of whole accounts. The row is the old object itself where nothing changed
+    (a new one at version 0 where there was none). Rungs rest on `accounts` alone: no checks. Topics commute but for an account's return.
+    """
     before = row if row is not None else new_orders(fact.user)
-    event = fact.message
-    assert isinstance(event, UserDataOrderUpdateEvent)
-    outputs: tuple[Output, ...] = ()
-    if event.meta.HasField("snapshot_end"):
-        after, outputs = _end_snapshot(before, fact, event, policy)
-    else:
-        after = _take(before, fact, event, policy)
+    after, outputs = ((order_accounts.fold(before, fact.message, policy), ()) if isinstance(fact.message, AccountUpdate)
+                      else _told(before, fact, policy))
     if after is not before:
         after = replace(after, version=before.version + 1, updated_ms=max(before.updated_ms, fact.time_ms))
     return Folded(after, outputs)
+
+
+def _told(row: Orders, fact: Fact, policy: Policy) -> tuple[Orders, tuple[Output, ...]]:
+    event = fact.message
+    assert isinstance(event, UserDataOrderUpdateEvent)
+    if event.meta.account_id in row.removed_accounts:  # late facts do not revive it
+        return row, ()
+    return _end_snapshot(row, fact, event, policy) if event.meta.HasField("snapshot_end") else (_take(row, fact, event, policy), ())
 
 
 def rank_of(status: int) -> int:

@@ -244,6 +244,9 @@ class Orders(msgspec.Struct, frozen=True, gc=False):
     closed: tuple[ClosedOrder, ...] = ()
     updated_ms: int = 0
     snapshot_rows: dict[str, int] = {}
+    removed_accounts: tuple[str, ...] = ()
+    sequences: dict[str, int] = {}  # of account updates: the last number of each source
+    recent_ids: tuple[str, ...] = ()  # likewise, of those without a number
 
 
 class Fact(NamedTuple):

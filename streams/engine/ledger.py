@@ -110,6 +110,8 @@ class Ledger(Table[bytes, bytes]):
             row.positions[source] = record.offset + 1
             row.size += 2 * len(record.value or b"")
             self._change(part, key, row, result)
+            if key == STRAY:  # no other row says how far its topic is read
+                part.dirty[key] = row
         part.position[source] = max(bundle.offset + 1, part.position[source] or 0)
         self.folded += len(bundle.records)
         self.writer.pending += len(bundle.records)

@@ -105,7 +105,7 @@ class History:
         self.facts.read(_Bundle(topic, records))
         self.accounts.fold(records, self.facts.account_step, self.facts.key_of)
         if topic in ORDER_SOURCES:
-            self.orders.fold(records, self.facts.order_step, self.facts.key_of)
+            self.orders.fold(records, self.facts.order_step, self.facts.order_key_of)
 
 
 class _Bundle(NamedTuple):

@@ -135,6 +135,11 @@ class Oracle:
             found.setdefault(user, {})[account] = Expected(balances, positions)
         return found
 
+    @property
+    def removed(self) -> frozenset[tuple[str, str]]:
+        """Users and their accounts that were removed and did not come back."""
+        return frozenset(self._removed)
+
     def doubts(self) -> list[str]:
         """Completed steps whose realised PnL is not what the book says, one line each."""
         return [line for book in self._books.values() for line in book.doubts()]

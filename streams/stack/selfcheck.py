@@ -4,7 +4,7 @@ import asyncio
 import math
 import time
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Set
 from typing import NamedTuple
 
 import psycopg
@@ -162,7 +162,15 @@ def _against_oracle(read: Mapping[str, list[Seen]], held: Held) -> list[str]:
         found = {name: state_of(account) for name, account in rows[user].state.accounts.items()} if user in rows else {}
         lines += [f"row of {user}/{name} {line}" for name in sorted(accounts.keys() | found.keys())
                   for line in account_differences(accounts.get(name), found.get(name))]
-    return lines + oracle.doubts()
+    return [*lines, *oracle.doubts(), *_left_behind(read[topics.ORDER_STATES], oracle.removed)]
+
+
+def _left_behind(states: Iterable[Seen], removed: Set[tuple[str, str]]) -> list[str]:
+    """Open orders of accounts that were removed: they go with their account."""
+    users = {user for user, _ in removed}
+    held = oracle_venues.orders_held(one for one in states if one.user in users)
+    return [f"orders of {user}/{name}: expected none of an account that was removed, was {', '.join(sorted(held[user, name]))}"
+            for user, name in sorted(removed & held.keys())]
 
 
 def repeated(verdicts: Iterable[Seen]) -> list[str]:

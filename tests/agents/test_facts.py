@@ -89,3 +89,19 @@ def test_orders_that_would_outgrow_their_row_are_dead_letters_and_the_account_go
     assert row is None
     assert [pb.DeadLetter.FromString(output.value).offset for output in outputs] == [0]
     assert step.order_step(Orders("live:1"), record)[0] is not None
+
+
+def test_a_row_of_orders_is_born_of_what_concerns_it_alone() -> None:
+    step, _ = facts()
+    exchange = pb.AccountUpdate.ExchangeAccount(account_id="bn", venue="binance_usdm")
+    changes: list[dict[str, object]] = [{"profile": pb.AccountUpdate.Profile(group="g")}, {"exchange_account": exchange},
+                                        {"exchange_account_removed": "bn"}]
+    found = []
+    for at, change in enumerate(changes):
+        message = pb.AccountUpdate(id=str(at), user_id="live:1", source="s", **change)  # type: ignore[arg-type]
+        record = Record(at, message.SerializeToString(), topic=names.ACCOUNT_UPDATES)
+        step.read(Bundle(names.ACCOUNT_UPDATES, HOME, [record]))
+        assert step.key_of(record) == KEY
+        row, outputs = step.order_step(None, record)
+        found.append((step.order_key_of(record), row.removed_accounts if row else None, outputs))
+    assert found == [(None, None, ()), (KEY, (), ()), (KEY, ("bn",), ())]

@@ -68,7 +68,7 @@ class Engine:
             self.facts.read(bundle)
             self.accounts.fold(bundle, self.facts.account_step, self.facts.key_of)
             if record.topic in ORDER_SOURCES:
-                self.orders.fold(bundle, self.facts.order_step, self.facts.key_of)
+                self.orders.fold(bundle, self.facts.order_step, self.facts.order_key_of)
             self._look()
         return Given(self._outputs(), {account: cause for _, account, cause in self.due})
 

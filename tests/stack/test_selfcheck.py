@@ -116,3 +116,29 @@ def test_a_step_is_in_the_row_that_counted_it(counted: tuple[int, int], within: 
     event = engine.Liquidation(user_id=USER, account_id="house", episode=counted[0], step=counted[1])
     assert rests_on(row, Seen(topics.LIQUIDATIONS, 0, 0, 0, USER.encode(), event.SerializeToString())) is within
     assert not rests_on(None, DELTAS[0])
+
+
+def _seen(topic: str, message: engine.AccountUpdate | engine.OrdersState, time_ms: int = 1) -> Seen:
+    return Seen(topic, 0, time_ms, time_ms, USER.encode(), message.SerializeToString())
+
+
+GONE = engine.AccountUpdate(user_id=USER, id="1", source="s", exchange_account_removed="bn")
+BACK = engine.AccountUpdate(user_id=USER, id="2", source="s", exchange_account=engine.AccountUpdate.ExchangeAccount(account_id="bn"))
+
+
+@pytest.mark.parametrize(("updates", "open_ones", "lines"), [
+    ([GONE], ["bn", "other"], ["orders of live:1/bn: expected none of an account that was removed, was 7"]),
+    ([GONE], ["other"], []),
+    ([GONE, BACK], ["bn"], []),
+    ([], ["bn"], []),
+])
+def test_orders_that_a_removed_account_left_behind_are_found(
+    updates: list[engine.AccountUpdate], open_ones: list[str], lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selfcheck, "rederived", lambda config, read: [])
+    state = engine.OrdersState(user_id=USER, orders={
+        f"{name}/x:y/7": engine.OrderState(account_id=name, instrument="x:y", order_id="7") for name in open_ones})
+    read: dict[str, list[Seen]] = {name: [] for name in selfcheck._READ} | {
+        topics.ACCOUNT_UPDATES: [_seen(topics.ACCOUNT_UPDATES, update, at) for at, update in enumerate(updates)],
+        topics.ORDER_STATES: [_seen(topics.ORDER_STATES, engine.OrdersState(user_id=USER)), _seen(topics.ORDER_STATES, state)]}
+    assert selfcheck._compare(Config(), read, Held({}, {}, NOW_MS), None) == lines
