@@ -89,7 +89,7 @@ def orders_held(seen: Iterable[Seen]) -> dict[tuple[str, str], Orders]:
 
 
 def truth(said: Mapping[str, Any], venue: str) -> Shown:
-    """An account as the simulator's control address shows it, in the words of the engine."""
+    """An account as the simulator's control address shows it, in the words of the engine; of what ended it has the newest."""
     ident = order_id if venue == BYBIT else str
     balances = {asset: Decimal(one["wallet"]) for asset, one in said["balances"].items()}
     positions = {}
@@ -103,6 +103,11 @@ def truth(said: Mapping[str, Any], venue: str) -> Shown:
     fills = {(one["symbol"], order_id(-one["id"]) if venue == BYBIT else str(one["id"])): (Decimal(one["quantity"]), Decimal(one["price"]))
              for one in said["fills"]}
     return Shown(Expected(balances, positions), orders, fills)
+
+
+def _remembered(told: Fills, true: Fills, forgotten: int) -> Fills:
+    """Those that the simulator still has, where it forgot as many as were told beside them; else all."""
+    return {name: fill for name, fill in told.items() if name in true} if len(told.keys() - true.keys()) == forgotten else told
 
 
 def differences(one: Simulated, true: Shown, told: Shown, held: Shown) -> list[str]:
@@ -129,8 +134,8 @@ def compared(simulated: Iterable[tuple[Simulated, Mapping[str, Any]]], read: Map
     nothing, lines = Expected({}, {}), list[str]()
     for one, said in simulated:
         name = one.user, one.name
-        facts = events.get(name, Told())
-        lines += differences(one, truth(said, one.venue),
-                             Shown(told.get(one.user, {}).get(one.name, nothing), facts.open_orders(), facts.fills),
+        facts, true = events.get(name, Told()), truth(said, one.venue)
+        fills = _remembered(facts.fills, true.fills or {}, said.get("forgotten", 0))
+        lines += differences(one, true, Shown(told.get(one.user, {}).get(one.name, nothing), facts.open_orders(), fills),
                              Shown(held.get(one.user, {}).get(one.name, nothing), orders.get(name, {})))
     return lines

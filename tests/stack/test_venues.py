@@ -180,6 +180,15 @@ def test_whoever_differs_is_named(told: Expected, held: Expected, events: tuple[
     assert any(re.search(says, line) for line in found), found
 
 
+@pytest.mark.parametrize(("forgotten", "lines"), [(1, 0), (0, 1), (2, 1)])
+def test_fills_that_the_simulator_forgot_are_counted(forgotten: int, lines: int) -> None:
+    events = _seen(_order(0, 5, data.FILLED, "1", trade="69"), *FACTS)
+    read = {topics.ORDER_UPDATES: events, topics.ORDER_STATES: _states()}
+    found = compared([(ONE, TRUTH | {"forgotten": forgotten})], read, {USER: {NAME: HELD}}, {USER: {NAME: HELD}})
+    assert len(found) == lines
+    assert all("fill ('BTCUSDT', '69'): expected none" in line for line in found)
+
+
 def test_an_account_that_was_removed_is_expected_no_more() -> None:
     oracle = Oracle()
     balance = data.UserDataBalanceUpdateEvent(meta=_meta(1), asset="USDT", wallet_balance="5")

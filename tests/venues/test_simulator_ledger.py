@@ -5,13 +5,16 @@ import json
 import sys
 from collections import defaultdict
 from decimal import Decimal
+from typing import cast
 
 import pytest
 
+from streams.venues.simulator import history
 from streams.venues.simulator.books import BOTH, OPEN, Account, AccountMoved, Order, Refused
 from streams.venues.simulator.catalogue import BINANCE, VENUES, brackets
 from streams.venues.simulator.clock import Clock
 from streams.venues.simulator.exchange import Exchange
+from streams.venues.simulator.history import forget
 from streams.venues.simulator.margin import liquidation_price, ratio
 from streams.venues.simulator.server import Simulator
 from streams.venues.simulator.traders import Traders
@@ -33,6 +36,48 @@ def test_wallets_are_the_sum_of_their_statements_and_positions_of_their_fills(se
     for account in traders.accounts:
         money_adds_up(account)
         fills_add_up(account)
+
+
+def test_what_ended_is_forgotten_and_what_is_open_is_not() -> None:
+    """However long it trades: what is known stays below its bound, and adds up among itself."""
+    venue, kept = exchange(), 20
+    account = venue.open_account("a", {"USDT": "1000000"})
+    resting = [venue.place(account, Order("BTCUSDT", "BUY", "LIMIT", Decimal("0.01"), Decimal(20_000 + at))) for at in range(5)]
+    waiting = venue.watch_for(account, Order("BTCUSDT", "SELL", "STOP_MARKET", Decimal("0.01"), stop_price=Decimal(10_000)))
+    venue.fill(account, resting[0].id, Decimal("0.004"), Decimal(20_000))
+    ended, traded = list[int](), 1
+    for at in range(200):
+        order = venue.place(account, Order("BTCUSDT", "SELL" if at % 2 else "BUY", "MARKET", Decimal("0.01"), self_trade="NONE"))
+        condition = venue.watch_for(account, Order("BTCUSDT", "SELL", "STOP_MARKET", Decimal("0.01"), stop_price=Decimal(9_000)))
+        venue.cancel_algo(account, condition.id)
+        ended, traded = [*ended, order.id], traded + 1
+        forget(account, kept)
+        assert len(account.orders) <= kept + len(resting) + kept
+        assert len(account.algos) <= kept + 1 + kept
+        assert len(account.income) <= 4 * kept + kept
+    assert [one.id for one in account.open_orders()] == [one.id for one in resting]
+    assert list(account.open_algos()) == [waiting]
+    known = [number for number in account.orders if number in ended]
+    assert known == ended[-len(known):]
+    assert len(known) >= kept
+    assert {fill.order_id for fill in account.fills} == {resting[0].id, *known}
+    assert len(account.fills) + account.forgotten == traded
+
+
+def test_a_venue_that_forgot_tells_what_it_still_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Accounts that traded far more than is kept, at every venue."""
+    monkeypatch.setattr(history.forget, "__defaults__", (10,))
+    sim = Simulator(VENUES, clock=Clock(1_700_000_000_000, 0))
+    traders = Traders(sim, 1, 1)
+    for _ in range(600):
+        traders.step()
+        sim.advance(1)
+    assert all(account.forgotten for account in traders.accounts)
+    for account in traders.accounts:
+        told = cast("dict[str, object]", sim.told(account.name))
+        assert (told["forgotten"], len(cast("list[object]", told["fills"]))) == (account.forgotten, len(account.fills))
+        assert {fill.order_id for fill in account.fills} <= account.orders.keys()
+        assert len(account.orders) <= 25 + len(account.open_orders())
 
 
 def money_adds_up(account: Account) -> None:

@@ -200,6 +200,8 @@ class Account:
     waiting: dict[int, Algo] = field(default_factory=dict)  # likewise of `algos`
     called: bool = False  # a margin call was told and the account has not recovered since
     opened_ms: int = 0
+    forgotten: int = 0  # fills that the history no longer has
+    looked_at: int = 0  # its size when it was last looked through
 
     def __repr__(self) -> str:
         return f"Account({self.venue}:{self.name})"

@@ -28,6 +28,7 @@ from streams.venues.simulator.books import (
 )
 from streams.venues.simulator.catalogue import instruments
 from streams.venues.simulator.clock import Clock
+from streams.venues.simulator.history import forget
 from streams.venues.simulator.margin import Market, initial, leverage, pool
 from streams.venues.simulator.truth import Truth
 
@@ -80,6 +81,7 @@ class Ledger:
         self.truth.log(account, now, events)
         for listener in self.listeners:
             listener(account, now, events)
+        forget(account)
 
     def position(self, account: Account, symbol: str, side: str = BOTH) -> Position:
         """The position, flat if there was none."""

@@ -202,10 +202,10 @@ class Simulator:
                      tuple((one.symbol, one.id) for one in found.fills))
 
     def told(self, account: str) -> object:
-        """The whole account as JSON: balances, positions, orders, algos, fills, income."""
+        """The whole account as JSON: balances, positions, orders, algos, fills (and how many it forgot), income."""
         found = self.account(account)
         return plain({name: getattr(found, name) for name in (
-            "name", "venue", "balances", "positions", "fills", "income", "leverage", "hedge", "multi_assets")}
+            "name", "venue", "balances", "positions", "fills", "forgotten", "income", "leverage", "hedge", "multi_assets")}
             | {"orders": list(found.orders.values()), "algos": list(found.algos.values())})
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple, TextIO
 from schemas.money import say
 from streams.venues.simulator.books import Account, Event
 
-KEPT = 200_000
+KEPT = 50_000
 
 
 class Entry(NamedTuple):
