@@ -91,9 +91,9 @@ class Watch:
             return
         with _told("audit of the mirrors"):
             for name, one in found.items():
-                log.info("audit of %s: %d users, %d differences, state hashes %s", name, one.users, len(one.lines), one.hashes)
-                metrics.AUDIT_DIFFERENCES.labels(name).set(len(one.lines))
-                await self._store.rows("SELECT keep_audit(%s, %s)", [name, Jsonb(one.lines[: mirrors.TOLD_MAX])])
+                log.info("audit of %s: %d users, %d differences, state hashes %s", name, one.users, one.differences, one.hashes)
+                metrics.AUDIT_DIFFERENCES.labels(name).set(one.differences)
+                await self._store.rows("SELECT keep_audit(%s, %s)", [name, Jsonb(one.lines)])
                 if not one.lines:
                     metrics.AUDIT_SUCCESS.labels(name).set_to_current_time()
 
@@ -123,7 +123,8 @@ async def _serve(config: Config, stop: asyncio.Event) -> None:
     slow = Store(config.postgres_dsn, _PATIENCE_S)
     watch, keeper = Watch(store), Watch(slow)
     desk = Desk(store, workers, config.default_user_type, partial(_vault, config))
-    app = admin(desk, watch.ready, Tokens(config.api_token, config.api_tokens), RulesPage(config).routes() + RedisHealth(config).routes())
+    more = RulesPage(config).routes() + RedisHealth(config, store).routes()
+    app = admin(desk, watch.ready, Tokens(config.api_token, config.api_tokens), more)
     runner = await serve(app, config.admin_host, config.admin_port)
     log.info("admin API at %s", runner.url)
 

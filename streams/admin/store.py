@@ -77,6 +77,14 @@ class Store:
                           "Idempotency-Key")
         return Answered(cast(int, found[1]), found[2], again=True)
 
+    async def keep(self, once: Once, status: int, body: object) -> Answered:
+        """What was done elsewhere than in Postgres, kept as the key's answer; the other's where a request beside this one was first."""
+        async with self._lent() as connection, connection.transaction():
+            if before := await _before(connection, once):
+                return before
+            await connection.execute("SELECT end_once(%s, %s, %s)", [once.key, status, Jsonb(body, dumps=orjson.dumps)])
+            return Answered(status, body)
+
     async def rows(self, query: str, given: list[object]) -> list[object]:
         """The first column of every row; raises `Refused`."""
         async with self._lent() as connection:
@@ -121,14 +129,22 @@ class Store:
 
 async def _call(connection: Connection, function: str, given: Json, answering: tuple[Once | None, int]) -> Answered:
     once, status = answering
-    if once and (found := (await _one(connection, "SELECT begin_once(%s, %s)", list(once)) or [None])[0]) is not None:
-        before = cast(Json, found)
-        return Answered(cast(int, before["status"]), before["body"], again=True)
+    if once and (before := await _before(connection, once)):
+        return before
     row = await _one(connection, f"SELECT {function}(%s)", [Jsonb(given, dumps=orjson.dumps)])
     body = row[0] if row else None
     if once:
         await connection.execute("SELECT end_once(%s, %s, %s)", [once.key, status, Jsonb(body, dumps=orjson.dumps)])
     return Answered(status, body)
+
+
+async def _before(connection: Connection, once: Once) -> Answered | None:
+    """What the key was answered; None where it is this transaction's from here on."""
+    [found] = await _one(connection, "SELECT begin_once(%s, %s)", list(once)) or [None]
+    if found is None:
+        return None
+    before = cast(Json, found)
+    return Answered(cast(int, before["status"]), before["body"], again=True)
 
 
 async def _one(connection: Connection, query: str, given: list[object]) -> tuple[object, ...] | None:

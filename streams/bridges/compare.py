@@ -6,6 +6,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import redis
+from redis.client import Pipeline
+from redis.cluster import ClusterPipeline
 
 from schemas.engine_pb2 import OrdersState, UserState
 from schemas.money import BadNumber, parse, say_short
@@ -15,6 +17,7 @@ from streams.cache import keys
 from streams.topics import ACCOUNT_STATES
 
 Canonical = dict[str, str]  # a path such as "position/house/house:EURUSD/LONG" and its text
+Client = redis.Redis | redis.RedisCluster
 _TORN_MAX = 10  # times a user that is being written is read again
 _CACHED = ("wallet_balance", "margin", "net_profit", "group", "leverage", "status", "is_active")
 _AMOUNTS = {"wallet_balance", "margin", "net_profit", "leverage"}
@@ -50,9 +53,15 @@ def canonical_orders(state: OrdersState) -> Canonical:
 
 def postgres_rows(dsn: str, users: Sequence[str] | None = None) -> dict[str, Canonical]:
     """By user (of all, or of these), what Postgres holds, in the form of `canonical_state`; users no state was written of are left out."""
+    with psycopg.connect(dsn, connect_timeout=5) as connection:
+        return read_postgres(connection, users)
+
+
+def read_postgres(connection: psycopg.Connection[tuple[object, ...]], users: Sequence[str] | None) -> dict[str, Canonical]:
+    """As `postgres_rows`, in a transaction of its own."""
     whose = "" if users is None else " AND user_key = ANY (%s)"
     given: list[object] = [] if users is None else [list(users)]
-    with psycopg.connect(dsn, connect_timeout=5) as connection:
+    with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         found = {str(row["user_key"]): _user(row) for row in _select(connection, "users", f"version > 0{whose}", given)}
         for table, read in (("balances", _balance), ("positions", _position)):
@@ -86,15 +95,20 @@ def postgres_orders(dsn: str) -> dict[str, Canonical]:
 def redis_rows(url: str, users: Sequence[str] | None = None) -> dict[str, Canonical]:
     """By user (of all that are there, or of these), what Redis holds, in the form of `canonical_cache`."""
     client = connected(url)
-    found: dict[str, Canonical] = {}
     try:
         if users is None:
             users = [keys.user_of_config(key) for key in client.scan_iter(match=keys.CONFIG_PATTERN, count=1_000)]
-        for _ in range(_TORN_MAX):
-            found |= _whole(client, users)
-            users = [user for user in users if user not in found]
+        return read_redis(client, users)
     finally:
         client.close()
+
+
+def read_redis(client: Client, users: Sequence[str]) -> dict[str, Canonical]:
+    """As `redis_rows`; who is written all the while is left out."""
+    found: dict[str, Canonical] = {}
+    for _ in range(_TORN_MAX):
+        found |= _whole(client, users)
+        users = [user for user in users if user not in found]
     return found
 
 
@@ -102,13 +116,18 @@ def redis_wallets(url: str, users: Sequence[str], default_type: str) -> dict[str
     """By user, the balances that lie beside its config: `user_balance` where it has not gone with its time, and in `user_wallets`."""
     client = connected(url)
     try:
-        pipe = client.pipeline(transaction=False) if isinstance(client, redis.Redis) else client.pipeline()  # type: ignore[no-untyped-call]
-        for user in users:
-            pipe.get(keys.balance(user))
-            pipe.hmget(keys.USER_WALLETS, [user, keys.bare(user, default_type)])
-        answers = pipe.execute(raise_on_error=False)
+        return read_wallets(client, users, default_type)
     finally:
         client.close()
+
+
+def read_wallets(client: Client, users: Sequence[str], default_type: str) -> dict[str, dict[str, str]]:
+    """As `redis_wallets`."""
+    pipe = _pipeline(client)
+    for user in users:
+        pipe.get(keys.balance(user))
+        pipe.hmget(keys.USER_WALLETS, [user, keys.bare(user, default_type)])
+    answers = pipe.execute(raise_on_error=False)
     found: dict[str, dict[str, str]] = {}
     for user, balance, wallets in zip(users, answers[::2], answers[1::2], strict=True):
         typed, bare = wallets if isinstance(wallets, list) else (str(wallets), None)
@@ -117,7 +136,11 @@ def redis_wallets(url: str, users: Sequence[str], default_type: str) -> dict[str
     return found
 
 
-def connected(url: str) -> redis.Redis | redis.RedisCluster:
+def _pipeline(client: Client) -> Pipeline | ClusterPipeline:
+    return client.pipeline(transaction=False) if isinstance(client, redis.Redis) else client.pipeline()  # type: ignore[no-untyped-call]
+
+
+def connected(url: str) -> Client:
     """A client that answers text: of the server or, where it says so, of its Cluster. Raises `redis.RedisError`."""
     single = redis.Redis.from_url(url, decode_responses=True, socket_timeout=5)
     if not single.info("cluster").get("cluster_enabled"):
@@ -126,17 +149,21 @@ def connected(url: str) -> redis.Redis | redis.RedisCluster:
     return redis.RedisCluster.from_url(urlunsplit(urlsplit(url)._replace(path="")), decode_responses=True, socket_timeout=5)
 
 
-def _whole(client: redis.Redis | redis.RedisCluster, users: Sequence[str]) -> dict[str, Canonical]:
+def _whole(client: Client, users: Sequence[str]) -> dict[str, Canonical]:
     """Those of the users that nobody wrote while they were read: version before and after are the same."""
-    pipe = client.pipeline(transaction=False) if isinstance(client, redis.Redis) else client.pipeline()  # type: ignore[no-untyped-call]
+    pipe = _pipeline(client)
     for user in users:
         pipe.hget(keys.versions(user), ACCOUNT_STATES)
-        pipe.hgetall(keys.config(user))
+        pipe.hmget(keys.config(user), _CACHED)
         pipe.hget(keys.versions(user), ACCOUNT_STATES)
     answers = pipe.execute(raise_on_error=False)
-    read = zip(users, answers[::3], answers[1::3], answers[2::3], strict=True)
-    return {user: _cache(config if isinstance(config, dict) else {}, before if isinstance(before, str) else "")
-            for user, before, config, after in read if str(before) == str(after)}
+    found = {}
+    for user, before, values, after in zip(users, answers[::3], answers[1::3], answers[2::3], strict=True):
+        if str(before) == str(after):
+            config = dict(zip(_CACHED, values, strict=True)) if isinstance(values, list) else {}
+            found[user] = _cache({field: text for field, text in config.items() if text is not None},
+                                 before if isinstance(before, str) else "")
+    return found
 
 
 def differences(expected: Mapping[str, Canonical], found: Mapping[str, Canonical]) -> list[str]:

@@ -35,7 +35,7 @@ async def api(dsn: str, workers: StandIn, tmp_path: Path) -> AsyncIterator[Clien
     add_key(tmp_path / "keys.json")
     config = Config(postgres_dsn=dsn, redis_url="redis://127.0.0.1:1/0", kafka_bootstrap="127.0.0.1:1")
     desk = Desk(Store(dsn), Workers([workers.url], ""), "live", lambda: Vault(tmp_path / "keys.json"))
-    app = admin(desk, lambda: (True, ""), Tokens("secret"), RulesPage(config).routes() + RedisHealth(config).routes())
+    app = admin(desk, lambda: (True, ""), Tokens("secret"), RulesPage(config).routes() + RedisHealth(config, desk.store).routes())
     async with TestClient(TestServer(app), headers=TOKEN) as client:
         assert (await client.post("/api/admin/users", json={"user_id": "123", "wallet_balance": "100.50"})).status == 201
         wanted = {"user": "live:123", "kind": "deposit", "amount": "1"}
@@ -45,8 +45,8 @@ async def api(dsn: str, workers: StandIn, tmp_path: Path) -> AsyncIterator[Clien
 
 
 def test_every_endpoint_has_rows() -> None:
-    app = admin(Desk(Store(""), Workers([], ""), "live", lambda: Vault(Path("none"))), lambda: (True, ""), Tokens(),
-                RulesPage(Config()).routes() + RedisHealth(Config()).routes())
+    desk = Desk(Store(""), Workers([], ""), "live", lambda: Vault(Path("none")))
+    app = admin(desk, lambda: (True, ""), Tokens(), RulesPage(Config()).routes() + RedisHealth(Config(), desk.store).routes())
     known = {(route.method, route.resource.canonical) for route in app.router.routes() if route.resource and route.method != "HEAD"}
     assert {page for page in known if page[1] not in OPEN} == set(ENDPOINTS)
 

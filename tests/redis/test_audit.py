@@ -121,6 +121,31 @@ def test_what_is_spoiled_is_found_told_and_healed(config: Config, name: str, use
     assert set(said) == {(user, "mirror_mismatch")}
 
 
+def test_older_states_of_a_user_are_not_compared_and_many_differences_are_told_once(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The topic holds two states of everybody; who wrote over all of them is one cause, and every one of them is healed."""
+    mirrored(config, version())
+    told = mirrored(config, version())
+    assert {name: (one.users, one.differences) for name, one in audited(config).items()} == {"redis": (USERS, 0), "postgres": (USERS, 0)}
+    monkeypatch.setattr(mirrors, "TOLD_MAX", 3)
+    monkeypatch.setattr(mirrors, "_AT_ONCE", 2)
+    began_ms = int(time.time() * 1000)
+    with redis.Redis.from_url(config.redis_url) as client:
+        client.flushdb()
+    found = audited(config)["redis"]
+    assert (found.differences >= USERS, len(found.lines), right(config, told)) == (True, 3, [])
+    assert len([one for one in anomalies(config) if one.time_ms >= began_ms]) == 3
+
+
+def test_a_newest_state_that_nobody_can_read_is_left(config: Config) -> None:
+    mirrored(config, version())
+    producer = Producer({"bootstrap.servers": config.kafka_bootstrap, "partitioner": "murmur2_random"})
+    producer.produce(ACCOUNT_STATES, b"\xff", b"live:3")
+    assert producer.flush(30) == 0
+    assert {one.users for one in audited(config).values()} == {USERS - 1}
+
+
 def test_who_is_newer_than_told_or_moved_just_now_is_left(config: Config) -> None:
     told = mirrored(config, version())
     newer = state(version() + 9, "7", "live:1")

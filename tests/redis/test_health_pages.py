@@ -14,6 +14,7 @@ from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from schemas.engine_pb2 import UserState
 from streams.admin.app import admin
 from streams.admin.desk import Desk
 from streams.admin.engine import Workers
@@ -56,7 +57,7 @@ def asked(config: Config, job: Callable[[Client], Awaitable[T]], workers: tuple[
 
     async def whole() -> T:
         desk = Desk(Store(config.postgres_dsn), Workers(workers, "secret"), "live", no_vault)
-        app = admin(desk, lambda: (True, ""), Tokens("secret"), RedisHealth(config).routes())
+        app = admin(desk, lambda: (True, ""), Tokens("secret"), RedisHealth(config, desk.store).routes())
         async with TestClient(TestServer(app)) as client:
             return await job(client)
 
@@ -71,13 +72,18 @@ def page(config: Config, path: str, method: str = "GET", headers: dict[str, str]
     return asked(config, job)
 
 
-def mirrored(config: Config, user: str = "live:123", balance: str = "100.50") -> None:
-    """A user in the ledger, on the topic, in Redis and in Postgres."""
+def tell(config: Config, user: str, balance: str) -> UserState:
+    """A user's newest state on the topic, a minute ago: what is flushed every five seconds must be there."""
     told = state(int(time.time() * 1000), balance, user)
     producer = Producer({"bootstrap.servers": config.kafka_bootstrap, "partitioner": "murmur2_random"})
-    # Told a minute ago: what is flushed every five seconds must be there.
     producer.produce(ACCOUNT_STATES, told.SerializeToString(), user.encode(), timestamp=int(time.time() * 1000) - 60_000)
     assert producer.flush(30) == 0
+    return told
+
+
+def mirrored(config: Config, user: str = "live:123", balance: str = "100.50") -> None:
+    """A user in the ledger, on the topic, in Redis and in Postgres."""
+    told = tell(config, user, balance)
     write(config.redis_url, told)
 
     async def into_postgres() -> None:
@@ -173,6 +179,43 @@ def test_a_user_that_redis_lost_is_there_after_a_refresh(config: Config) -> None
         assert page(config, f"{HEALTH}/user/123/consistency")[1]["behind"] == ["redis"]
         page(config, f"{HEALTH}/user/123/force-refresh", "POST")
         assert client.get("user_balance:live:123") == client.hget("user_wallets", "123") == "100.50"
+
+
+def test_a_key_of_a_refresh_is_answered_as_before(config: Config) -> None:
+    """For one user only, and only what was done: what failed, or had no good key, may be asked again."""
+    mirrored(config)
+    mirrored(config, "live:124")
+
+    def refreshed(user: str, key: str, away: str = "") -> tuple[int, object, str | None]:
+        async def job(client: Client) -> tuple[int, object, str | None]:
+            async with client.post(f"{HEALTH}/user/{user}/force-refresh", headers=TOKEN | {"Idempotency-Key": key}) as answer:
+                body = await answer.json()
+                return answer.status, body.get("version") or body["error"]["code"], answer.headers.get("Idempotency-Replayed")
+
+        return asked(msgspec.structs.replace(config, **{away: "redis://127.0.0.1:1/0"}) if away else config, job)
+
+    key = f"k-{time.time_ns()}"
+    assert refreshed("live:123", key, "redis_url") == (503, "away", None)
+    first = refreshed("123", key)
+    assert first[0] == 200 and first[2] is None
+    tell(config, "live:123", "7")  # who asks again is answered as before
+    assert refreshed("live:123", f"{key}-2")[1] != first[1]
+    assert refreshed("123", key) == (200, first[1], "true")
+    assert refreshed("live:124", key) == (409, "idempotency_conflict", None)
+    assert refreshed("live:123", "a b") == (400, "bad_idempotency_key", None)
+    with redis.Redis.from_url(config.redis_url) as client:
+        client.hset("user:{live:123}:config", "group", "VIP")
+        assert refreshed("123", key)[2] == "true"
+        assert client.hget("user:{live:123}:config", "group") == b"VIP"  # answered, not done again
+
+
+def test_a_key_needs_postgres_a_refresh_without_one_does_not(config: Config) -> None:
+    mirrored(config)
+    cut = msgspec.structs.replace(config, postgres_dsn="postgresql://nobody@127.0.0.1:1/none")
+    path = f"{HEALTH}/user/live:123/force-refresh"
+    assert page(cut, path, "POST")[0] == 200
+    status, body = page(cut, path, "POST", TOKEN | {"Idempotency-Key": "k"})
+    assert (status, body["error"]["code"]) == (503, "away")  # type: ignore[index]
 
 
 AWAY = {
