@@ -13,6 +13,7 @@ from agents.tickets import ASK, BID, BY_FIGURES, BY_RATIO, MARK, NO_FALLBACK, Ho
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Slots = npt.NDArray[np.int32]
 _FIELDS = 3
 _NEVER = np.iinfo(np.int64).min  # a figure that was never told
 _OLDEST_SHARE = 4  # of a budget a quarter goes to who waits longest: who is far from every rung is told, too
@@ -45,7 +46,7 @@ class Columns:
         if self._free:
             return self._free.pop()
         if self.used == self.room:
-            more = max(1_024, self.room // 2)
+            more = max(1_024, self.room // 5)
             for name, (kind, value) in self._kinds.items():
                 self.at[name] = np.concatenate([self.at[name], np.full(more, value, kind)])
             self.room += more
@@ -68,11 +69,11 @@ class Portfolio:
 
     def __init__(self) -> None:
         self._users = Columns(still=(np.float64, 0.0), fixed=(np.float64, np.nan), equity=(np.float64, np.nan), margin=(np.float64, np.nan),
-                              pnl=(np.float64, np.nan), ratio=(np.float64, 0.0), digits=(np.int64, 2), dirty=(np.bool_, False),
+                              pnl=(np.float64, np.nan), ratio=(np.float64, 0.0), digits=(np.int8, 2), dirty=(np.bool_, False),
                               since=(np.int64, 0), told_equity=(np.int64, _NEVER), told_margin=(np.int64, _NEVER),
-                              told_pnl=(np.int64, _NEVER), told_fallback=(np.int64, 0))
-        self._tickets = Columns(user=(np.int64, 0), channel=(np.int64, 0), size=(np.float64, 0.0), cost=(np.float64, 0.0),
-                                rate=(np.int64, 0), margin=(np.float64, 0.0), margin_rate=(np.int64, 0))
+                              told_pnl=(np.int64, _NEVER), told_fallback=(np.int8, 0))
+        self._tickets = Columns(user=(np.int32, 0), channel=(np.int32, 0), size=(np.float64, 0.0), cost=(np.float64, 0.0),
+                                rate=(np.int32, 0), margin=(np.float64, 0.0), margin_rate=(np.int32, 0))
         self._places: dict[str, tuple[int, tuple[int, ...]]] = {}
         self._names: list[str] = []
         self._instruments: dict[str, int] = {}
@@ -158,7 +159,7 @@ class Portfolio:
         dirty = self._users["dirty"]
         asked = np.flatnonzero(dirty)
         equity, margin, pnl, fallback = self._figures(dirty, asked)
-        digits = self._users["digits"][asked]
+        digits = self._users["digits"][asked].astype(np.int64)
         scale = 10.0 ** digits
         told = [np.rint(np.clip(column * scale, -_TOLD_MAX, _TOLD_MAX)).astype(np.int64) for column in (equity, margin, pnl)]
         names = ("told_equity", "told_margin", "told_pnl")
@@ -209,7 +210,7 @@ class Portfolio:
         pnl = np.select([by_figures, by_ratio], [users["pnl"][asked], 0.0], pnl)
         return equity, margin, pnl, np.select([by_figures, by_ratio], [BY_FIGURES, BY_RATIO], NO_FALLBACK).astype(np.int64)
 
-    def _rate(self, code: Ints, buying: npt.NDArray[np.bool_]) -> Floats:
+    def _rate(self, code: Slots, buying: npt.NDArray[np.bool_]) -> Floats:
         found = np.ones(len(code))
         some = np.flatnonzero(code)
         kind = code[some]
@@ -217,7 +218,7 @@ class Portfolio:
         found[some] = np.where(kind > 0, price, 1 / price)
         return found
 
-    def _mark(self, places: Ints, now_ms: int) -> None:
+    def _mark(self, places: Ints | Slots, now_ms: int) -> None:
         new = places[~self._users["dirty"][places]]
         self._users.at["dirty"][new] = True
         self._users.at["since"][new] = now_ms

@@ -6,8 +6,8 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from decimal import Decimal
-from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from agents.risk.account_lines import lines_of
@@ -31,7 +31,7 @@ Name = tuple[str, str]
 Touched = list[tuple[str, str, float]]
 
 
-class Place(NamedTuple):
+class Place(msgspec.Struct, frozen=True, gc=False):
     """Where an account is: its number and pools; or, where it has no pools, the instruments that it is watched for."""
 
     name: Name
@@ -51,6 +51,7 @@ class Columns:
         self._spare: list[int] = []
         self._rules = Effective(Rules(), 0)
         self._unpriced: list[str] = []
+        self._lanes: dict[tuple[str, int, bool], int] = {}  # by instrument, field and whether boxed
         self._waiting: list[int] = []  # pools that triggers were not dealt to yet
         self._new_positions: list[tuple[float, ...]] = []  # taken and not written yet, as `_POSITION` and `_POOL` say
         self._new_pools: list[tuple[float, ...]] = []
@@ -208,17 +209,24 @@ class Columns:
         return False
 
     def _pool(self, lines: Sequence[PositionLine], *, boxed: bool) -> int:
-        channels = [self._channel(line) for line in lines]
-        slots = [self.positions.take(self.triggers.lane(channel, boxed=boxed)) for channel in channels]
+        lanes = [self._lane(line, boxed=boxed) for line in lines]
+        slots = self.positions.take(lanes)
         pool = self.pools.take(slots)
-        for slot, channel, line in zip(slots, channels, lines, strict=True):
+        for slot, lane, line in zip(slots, lanes, lines, strict=True):
             margin = math.nan if line.margin is None else line.margin
             codes = self._code(line.conversion), self._code(line.margin_conversion)
             self._new_positions.append((slot, pool, line.size, line.cost, margin, line.share, *codes, line.part))
             if line.share:
-                self.board.shared[channel] = True
+                self.board.shared[lane // 2] = True
         self._waiting.append(pool)
         return pool
+
+    def _lane(self, line: PositionLine, *, boxed: bool) -> int:
+        asked = line.instrument, line.field, boxed
+        found = self._lanes.get(asked)
+        if found is None:
+            found = self._lanes[asked] = self.triggers.lane(self._channel(line), boxed=boxed)
+        return found
 
     def _channel(self, line: PositionLine) -> int:
         found = self.board.numbers.get(line.instrument)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from agents.risk.effective import Effective
 from agents.risk.law import signed_cost, signed_quantity
 from agents.risk.lines import COIN, MARK, UNCONVERTED, NoLine, Part, PositionLine
@@ -43,7 +45,7 @@ def weighted_lines(account: Account, held: Sequence[Position], rules: Effective)
         if asset in pools or convertible:  # the law leaves others out
             into = rules.routes.conversion(account.venue, asset, account.currency)
             parts.append(Part(float(wallets.get(asset, ZERO)), 1.0 if weight is None else float(weight), into))
-    return tuple(parts), tuple(line._replace(pool=0, part=line.pool) for line in lines)
+    return tuple(parts), tuple(replace(line, pool=0, part=line.pool) for line in lines)
 
 
 def _pooled(account: Account, held: Sequence[Position], rules: Effective, model: Model) -> tuple[Wallets, Wallets, list[PositionLine]]:

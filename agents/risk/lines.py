@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
+
 from agents.risk.rules import Thresholds
 from tables.rows import MARGIN_CALL, WARNING
 
@@ -23,7 +25,7 @@ class Conversion(NamedTuple):
 UNCONVERTED = Conversion()
 
 
-class PositionLine(NamedTuple):
+class PositionLine(msgspec.Struct, frozen=True, gc=False):
     """`size` and `cost` signed, in contracts x contract size; `margin` before `margin_conversion`, None where tiers say it.
 
     `share` of its value is required beside that.
@@ -56,7 +58,7 @@ class Zone(NamedTuple):
     down: tuple[float, float, float] = NEVER
 
 
-class AccountLines(NamedTuple):
+class AccountLines(msgspec.Struct, frozen=True, gc=False):
     """`pools` are wallets with what does not move in them, only those with positions.
 
     `always`: no float stands for this account, look at it whenever something it holds moves. `watched`: everything that may move it.

@@ -104,20 +104,23 @@ class Positions(Arrays):
             found = self._arrays[lane] = np.array(self.of_lane.get(lane, ()), np.int64)
         return found
 
-    def take(self, lane: int) -> int:
-        """A slot among those of a lane."""
-        free = self._free.setdefault(lane, [])
-        if not free:
-            if self.used == self.blocks.room:
-                size = int(self.used * _GROW) + 8
-                self.blocks.grow(size)
-                self.grow(size * BLOCK)
-            self.of_lane.setdefault(lane, []).append(self.used)
-            self._arrays.pop(lane, None)
-            self.blocks.lane[self.used] = lane
-            free.extend(range((self.used + 1) * BLOCK - 1, self.used * BLOCK - 1, -1))
-            self.used += 1
-        return free.pop()
+    def take(self, lanes: Sequence[int]) -> list[int]:
+        """A slot among those of each of these lanes."""
+        free = self._free
+        return [(free.get(lane) or self._block(lane)).pop() for lane in lanes]
+
+    def _block(self, lane: int) -> list[int]:
+        """Free slots of a lane that has none left."""
+        if self.used == self.blocks.room:
+            size = int(self.used * _GROW) + 8
+            self.blocks.grow(size)
+            self.grow(size * BLOCK)
+        self.of_lane.setdefault(lane, []).append(self.used)
+        self._arrays.pop(lane, None)
+        self.blocks.lane[self.used] = lane
+        found = self._free[lane] = list(range((self.used + 1) * BLOCK - 1, self.used * BLOCK - 1, -1))
+        self.used += 1
+        return found
 
     def free(self, slots: Slots) -> None:
         """Nobody's from here on; what a free slot says of money is of size 0."""

@@ -78,7 +78,7 @@ def filled(size: Size, zone: Zone, seed: int) -> tuple[Columns, dict[str, float]
     for number in range(size.symbols):
         own = symbol == number
         lane = columns.triggers.lane(FIELDS * number, boxed=False)
-        slot[own] = np.array([positions.take(lane) for _ in range(np.count_nonzero(own))])
+        slot[own] = positions.take([lane] * int(np.count_nonzero(own)))
     value = rng.uniform(200, 20_000, symbol.shape)
     signed = value / _PRICE * rng.choice((-1, 1), symbol.shape)
     members: list[list[int]] = slot.tolist()  # type: ignore[assignment]  # of two dimensions
@@ -196,8 +196,7 @@ def changed(count: int = 1_000) -> Figures:
     columns.touched([], marks)
     began = time.process_time()
     for at in range(0, count, 100):
-        for user in users[at : at + 100]:
-            columns.put(user.user_id, user)
+        columns.put_all({user.user_id: user for user in users[at : at + 100]})
         columns.touched([], marks)
     put = (time.process_time() - began) / count * 1e6
     began = time.process_time()
