@@ -17,6 +17,7 @@ from streams.backlog import Backlog
 from streams.config import Config
 from streams.deadlines import Deadlines
 from streams.engine.ledger import Ledger
+from streams.engine.runtime import filling
 from streams.ops.metrics import METRICS
 from streams.prices import Prices
 from streams.reporting import Records, Reporting
@@ -51,21 +52,17 @@ class Checks(Service):
         self.waiting: dict[tuple[str, str], set[str]] = {}
         self._queue: list[tuple[float, str, str]] = []  # (minus badness, user, account)
         self._badness: dict[tuple[str, str], float] = {}  # of those who wait
-        self._wake = asyncio.Event()
-        self._refill: list[int] = []
+        self.refill: list[int] = []  # partitions whose rows wait for their place in the columns
         self._reported: dict[tuple[str, str], int] = {}
         self._changed: dict[str, User] = {}
         self._ruled = Ruled(room.prices, self.columns, self._row)
-        self._unsteady = Unsteady()
-        self.deadlines = Deadlines()
-        self.settling = Settling(room.accounts, room.policy)
-        self.backlog = Backlog(room.accounts)
+        self._wake, self._unsteady, self.deadlines, self.backlog = asyncio.Event(), Unsteady(), Deadlines(), Backlog(room.accounts)
+        self.settling, self._reporting = Settling(room.accounts, room.policy), Reporting(room.accounts)
         self.counts: Counter[str] = Counter()
         self.rungs: dict[tuple[str, str], int] = {}
         self.quarantined: set[tuple[str, str]] = set()
         self.verdicts: Counter[tuple[str, int]] = Counter()
         self.judged: Counter[int] = Counter()  # by the rung found
-        self._reporting = Reporting(room.accounts)
         room.accounts.on_change, room.accounts.on_owned, room.accounts.on_lost = self.put, self._owned, self._lost
         room.prices.on_moved, room.prices.on_rules, room.prices.on_control = self._moved, self._rules_changed, self._controlled
         super().__init__(**kwargs)
@@ -77,7 +74,7 @@ class Checks(Service):
 
     @property
     def _filled(self) -> bool:
-        return not self._refill and self.room.prices.caught_up.is_set() and not self._frozen
+        return not self.refill and self.room.prices.caught_up.is_set() and not self._frozen
 
     @property
     def _frozen(self) -> bool:
@@ -120,8 +117,7 @@ class Checks(Service):
         """Bring the columns up to the rows and rules as they are now; many changes of a row cost one."""
         for user, account in self._ruled.lay(self._now_ms(), self.rungs):
             self.due(user, account, "rules")
-        for user, row in self._changed.items():
-            self.columns.put(user, row)
+        self.columns.put_all(self._changed)
         self._changed.clear()
 
     def _moved(self, instruments: set[str]) -> None:
@@ -154,7 +150,7 @@ class Checks(Service):
 
     def _owned(self, partition: int) -> None:
         self.backlog.begin(partition)
-        self._refill.append(partition)
+        self.refill.append(partition)
         self._wake.set()
 
     def _lost(self, partition: int) -> None:
@@ -172,11 +168,11 @@ class Checks(Service):
 
     async def _fill(self) -> None:
         """Fill the columns from recovered rows in slices; all are checked once the backlog is folded."""
-        while self._refill and not self.should_stop:
+        while self.refill and not self.should_stop:
             if self.room.accounts.frozen:  # rows cannot be touched: after the rebalance
                 await asyncio.sleep(0.01)
                 continue
-            partition = self._refill[0]
+            partition = self.refill[0]
             for at, key in enumerate(self.room.accounts.keys_of(partition)):
                 row = self.room.accounts.state_of(key, partition)
                 if row is not None:
@@ -184,8 +180,9 @@ class Checks(Service):
                 if at % REFILL_SLICE == 0:
                     self._lay_columns()  # all at once would hold up everything else for seconds
                     await asyncio.sleep(0)
+            self._lay_columns()
             if not self.room.accounts.frozen:
-                self._refill.pop(0)
+                self.refill.pop(0)
                 self._doubt(partition)
 
     def _doubt(self, partition: int) -> None:
@@ -210,7 +207,9 @@ class Checks(Service):
                 await self._wake.wait()
                 self._wake.clear()
                 await self.room.prices.caught_up.wait()
-                await self._fill()
+                if self.refill:
+                    async with filling():
+                        await self._fill()
                 while self._queue and not self.should_stop:
                     await self._reporting.send(self._slice())
                     await asyncio.sleep(0.01 if self._frozen else 0)

@@ -28,7 +28,7 @@ class Portfolios(Service):
     """Listens beside the checks; nothing waits for it, and an error in it stops no decision."""
 
     def __init__(self, config: Config, checks: Checks, **kwargs: Any) -> None:
-        self.config, self._room = config, checks.room
+        self.config, self._room, self._checks = config, checks.room, checks
         self.portfolio = Portfolio()
         self._changed: dict[str, User] = {}
         self._owned: list[int] = []
@@ -91,27 +91,32 @@ class Portfolios(Service):
         accounts, prices = self._room.accounts, self._room.prices
         if self._rules is not prices.rules:
             self._rules, self._owned = prices.rules, sorted({*self._owned, *accounts.owned()})
-        while self._owned and not accounts.frozen:
+        laid = bool(self._owned or self._changed)
+        while self._owned and not (accounts.frozen or self._checks.refill):  # decisions first
             await self._refill(self._owned.pop(0))
-        taken, self._changed = self._changed, {}
         until = time.perf_counter() + _LAY_S
-        for user, row in taken.items():
-            if self._partition(user) in accounts.parts:
-                self.portfolio.put(user, holding_of(row, prices.rules, prices.now_ms()), prices.now_ms())
+        for user in list(self._changed):
+            row = self._changed.pop(user, None)
+            if row is not None:  # else its partition went meanwhile
+                self._put(row)
             if time.perf_counter() > until:
                 await asyncio.sleep(0)
                 until = time.perf_counter() + _LAY_S
-        if taken:
+        if laid:
             self.portfolio.reprice(prices.book.marks)
 
     async def _refill(self, partition: int) -> None:
         """All rows of a partition, where none newer waits."""
         for at, key in enumerate(self._room.accounts.keys_of(partition)):
             row = self._room.accounts.state_of(key, partition)
-            if row is not None:
-                self._changed.setdefault(row.user_id, row)
+            if row is not None and row.user_id not in self._changed:
+                self._put(row)
             if at % _LAID_AT_ONCE == 0:
                 await asyncio.sleep(0)
+
+    def _put(self, row: User) -> None:
+        prices = self._room.prices
+        self.portfolio.put(row.user_id, holding_of(row, prices.rules, prices.now_ms()), prices.now_ms())
 
     async def _pass(self, began: float) -> None:
         prices = self._room.prices

@@ -54,7 +54,8 @@ def expire(row: User, now_ms: int, policy: Policy) -> Folded | None:
 
 def settling_deadline(row: User, policy: Policy) -> int | None:
     """The earliest time (ms) at which `expire` has something to do; None where nothing settles and no report is awaited."""
-    bounds = (bound(account, policy) for account in row.accounts.values() for bound in (deadline_ms, reports.report_deadline_ms))
+    waiting = [account for account in row.accounts.values() if account.frames or account.awaited_snapshot or account.margin.plan]
+    bounds = (bound(account, policy) for account in waiting for bound in (deadline_ms, reports.report_deadline_ms))
     return min((at for at in bounds if at is not None), default=None)
 
 

@@ -55,8 +55,7 @@ def load_user(data: bytes) -> User:
         said.user_id, said.version, said.generation, _profile(said.profile),
         {intern(name): _account(one) for name, one in said.accounts.items()},
         {intern(name): Sequence(one.next, _some(one.held), one.gap_since_ms) for name, one in said.sequences.items()},
-        tuple(said.recent_ids),
-        tuple(Quarantine(one.topic, one.reason, one.since_ms) for one in said.quarantines), said.updated_ms, tuple(said.removed_accounts),
+        tuple(said.recent_ids), _quarantines(said), said.updated_ms, tuple(said.removed_accounts),
     )
 
 
@@ -143,11 +142,11 @@ def _account(said: pb.AccountState) -> Account:
         intern(said.account_id), intern(said.venue), intern(said.model), intern(said.currency), intern(said.execution), said.auto_reduce,
         {intern(name): _balance(one) for name, one in said.balances.items()} or NOTHING,
         {intern(name): _position(one) for name, one in said.positions.items()} or NOTHING,
-        {intern(name): number(leverage) for name, leverage in said.leverages.items()} or NOTHING, _some(said.margin_modes),
-        said.hedge_mode, said.multi_assets, intern(said.account_level), margin(said.margin),
-        tuple(Frame(one.lease_epoch, one.connection_epoch, one.receive_seq, one.part_count, tuple(one.seen), one.since_ms)
-              for one in said.frames),
-        tuple(Quarantine(one.topic, one.reason, one.since_ms) for one in said.quarantines), number(said.realised_pnl),
+        {intern(name): number(leverage) for name, leverage in said.leverages.items()} if said.leverages else NOTHING,
+        _some(said.margin_modes), said.hedge_mode, said.multi_assets, intern(said.account_level), margin(said.margin),
+        tuple([Frame(one.lease_epoch, one.connection_epoch, one.receive_seq, one.part_count, tuple(one.seen), one.since_ms)
+               for one in said.frames]) if said.frames else (),
+        _quarantines(said), number(said.realised_pnl),
         _versions(said.config_versions), said.venue_margin_call, _some(said.snapshot_rows),
         version(said.snapshot_version) if said.HasField("snapshot_version") else None, said.awaited_snapshot,
         _versions(said.mark_versions), tuple(said.recent_fills),
@@ -155,8 +154,12 @@ def _account(said: pb.AccountState) -> Account:
     )
 
 
+def _quarantines(said: pb.UserState | pb.AccountState) -> tuple[Quarantine, ...]:
+    return tuple([Quarantine(one.topic, one.reason, one.since_ms) for one in said.quarantines]) if said.quarantines else ()
+
+
 def _versions(said: Mapping[str, pb.FactVersion]) -> dict[str, Version]:
-    return {intern(name): version(one) for name, one in said.items()} or NOTHING
+    return {intern(name): version(one) for name, one in said.items()} if said else NOTHING
 
 
 def _some(said: Mapping[Any, Any]) -> dict[Any, Any]:

@@ -73,10 +73,10 @@ def put_margin(message: pb.MarginState, margin: Margin) -> None:
 
 def margin(message: pb.MarginState) -> Margin:
     """The margin state a message says."""
-    plan = tuple(PlanStep(step.step_id, step.action, step.instrument, step.side, number(step.quantity), step.position_id, step.status,
-                          step.client_order_id, step.ordered_ms, parse_optional(step.filled_quantity), parse_optional(step.average_price),
-                          step.reported_ms, step.order_ended) for step in message.plan)
-    return Margin(message.rung, tuple(message.reasons), message.episode, message.transition, message.step,
+    plan = tuple([PlanStep(step.step_id, step.action, step.instrument, step.side, number(step.quantity), step.position_id, step.status,
+                           step.client_order_id, step.ordered_ms, parse_optional(step.filled_quantity), parse_optional(step.average_price),
+                           step.reported_ms, step.order_ended) for step in message.plan]) if message.plan else ()
+    return Margin(message.rung, tuple(message.reasons) if message.reasons else (), message.episode, message.transition, message.step,
                   figures(message.figures) if message.HasField("figures") else None, message.since_ms, message.known_rung, plan,
                   message.cooldown_until_ms,
                   Refused(message.refused.plans, message.refused.held, message.refused.until_ms) if message.HasField("refused") else None)

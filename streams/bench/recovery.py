@@ -87,4 +87,5 @@ def _figures(took: Took) -> Figures:
     return {"users": took.users, "rows": took.rows, "ledgers_s": round(took.ledgers_s, 2), "rows_per_s": round(took.rows / took.ledgers_s),
             "rows_per_cpu_s": round(took.rows / took.ledgers_cpu_s), "book_s": round(took.book_s, 2),
             "users_per_s": round(took.users / took.book_s), "users_per_cpu_s": round(took.users / took.book_cpu_s),
-            "bytes_per_user": round(grown / took.users), "bytes_per_user_untouched": round(untouched / took.users)}
+            "figures_s": round(took.figures_s, 2), "bytes_per_user": round(grown / took.users),
+            "bytes_per_user_untouched": round(untouched / took.users)}
