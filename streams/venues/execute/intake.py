@@ -104,8 +104,9 @@ class Lanes:
     async def drop(self, places: Collection[TopicPartition] | None = None) -> None:
         """Ends the work of these partitions, or all, wherever it is: whoever takes it on finds what was sent."""
         lanes = [lane for lane in self._tasks if places is None or lane.place in places]
-        tasks = [self._tasks[lane] for lane in lanes]
-        for task in tasks:
+        tasks = [self._tasks.pop(lane) for lane in lanes]
+        for lane, task in zip(lanes, tasks, strict=True):  # a task that has not begun yet runs no `finally` of its own
+            del self._waiting[lane]
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -115,6 +116,4 @@ class Lanes:
                 await waiting.popleft()()
         except Exception as error:
             self._failed(error)
-        finally:
-            self._waiting.pop(lane, None)
-            self._tasks.pop(lane, None)
+        del self._waiting[lane], self._tasks[lane]

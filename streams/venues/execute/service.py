@@ -203,7 +203,10 @@ class Executor(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         """What a record asks for; None where it is nothing of ours. Raises `DecodeError` or `ValueError`."""
         if place.topic == names.VENUE_MARGIN_CALLS:
             call = UserDataMarginCallEvent.FromString(record.value or b"")
-            return Lane(place, call.meta.user_id, call.meta.account_id), partial(self._called, call, record.timestamp)
+            name = call.meta.user_id, call.meta.account_id
+            if "\0" in "".join(name):
+                raise ValueError(f"account: expected a name without 0 bytes (no row could hold it), was {name}")
+            return Lane(place, *name), partial(self._called, call, record.timestamp)
         step = read_step(Liquidation.FromString(record.value or b""))
         return None if step is None else (Lane(place, *step.name), Runner(self, step).run)
 

@@ -2,16 +2,22 @@
 
 import asyncio
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 
 from schemas import engine_pb2 as pb
 from schemas.keys import client_order_id
+from schemas.names import VENUE_MARGIN_CALLS
 from schemas.user_data_pb2 import DERIVED, STREAM, UserDataMarginCallEvent
+from streams.config import Config
 from streams.venues.execute.control import CALL_AGE_MS_MAX, Controls
 from streams.venues.execute.intake import Lane, Lanes, Offsets
+from streams.venues.execute.service import Executor
 from streams.venues.execute.words import read_step
+from streams.venues.ingest import vault_file
+from streams.venues.vault import add_key
 
 A, B = TopicPartition("liquidations", 0), TopicPartition("liquidations", 1)
 
@@ -65,6 +71,32 @@ async def test_an_account_is_worked_for_in_order_and_others_beside_it() -> None:
     await asyncio.sleep(0.01)
     assert said[-1] == "again"
     assert failures == []
+
+
+async def test_work_that_is_dropped_before_it_began_does_not_close_its_lane() -> None:
+    lanes, said, lane = Lanes(lambda _: None), list[str](), Lane(A, "live:1", "a")
+
+    async def work(word: str) -> None:
+        said.append(word)
+
+    lanes.put(lane, lambda: work("dropped"))
+    await lanes.drop([A])  # as where a record is taken and its partition goes in one turn of the loop
+    lanes.put(lane, lambda: work("again"))
+    await asyncio.sleep(0.01)
+    assert said == ["again"]
+
+
+async def test_a_call_of_an_account_that_no_row_can_hold_is_left_out(tmp_path: Path) -> None:
+    """Facts may be anybody's: one that Postgres refuses would end the process again and again."""
+    config = Config(data_dir=str(tmp_path))
+    add_key(vault_file(config))
+    executor, place = Executor(config), TopicPartition(VENUE_MARGIN_CALLS, 0)
+    for at, (user, account) in enumerate((("live:\0", "a"), ("live:1", "a\0"))):
+        poison = call()
+        poison.meta.user_id, poison.meta.account_id = user, account
+        executor._take(place, ConsumerRecord(VENUE_MARGIN_CALLS, 0, at, 1, 0, b"", poison.SerializeToString(), None, 0, 0, ()))
+    assert (executor.offsets.count, executor.offsets.committable()) == (0, {place: 2})
+    await executor.database.close()
 
 
 async def test_a_bug_is_told() -> None:
