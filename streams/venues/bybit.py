@@ -10,7 +10,7 @@ from streams.venues.venue import Access, Credentials, Gap, Hosts, Key, Reason, R
 
 MAINNET = Hosts("https://api.bybit.com", "wss://stream.bybit.com")
 DEMO = Hosts("https://api-demo.bybit.com", "wss://stream-demo.bybit.com")
-_WINDOW = "5000"
+RECEIVE_WINDOW_MS = 5_000
 _LOGIN_MS = 10_000
 _LIST = ("result", "list")
 _COINS = ("USDT", "USDC")  # what linear contracts settle in: a whole list is asked for by coin
@@ -34,8 +34,9 @@ def _sign(credentials: Credentials, request: Request, now_ms: int) -> Signed:
     if request.access is Access.PUBLIC:
         return Signed(query, {})
     key, stamp = credentials.key.reveal(), str(now_ms)
-    signature = hex_digest(credentials.secret, f"{stamp}{key}{_WINDOW}{request.body or query}")
-    return Signed(query, {"X-BAPI-API-KEY": key, "X-BAPI-TIMESTAMP": stamp, "X-BAPI-RECV-WINDOW": _WINDOW, "X-BAPI-SIGN": signature})
+    signature = hex_digest(credentials.secret, f"{stamp}{key}{RECEIVE_WINDOW_MS}{request.body or query}")
+    return Signed(query, {"X-BAPI-API-KEY": key, "X-BAPI-TIMESTAMP": stamp, "X-BAPI-RECV-WINDOW": str(RECEIVE_WINDOW_MS),
+                          "X-BAPI-SIGN": signature})
 
 
 def _snapshot() -> tuple[Request, ...]:

@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from schemas.money import say_short
+from streams.venues.bybit import RECEIVE_WINDOW_MS
 from streams.venues.bybit import venue as record
 from streams.venues.execute.rows import inside, number, posted, price, side_of
 from streams.venues.execute.words import BOTH, LONG, SHORT, Desk, Found, Held, Step
@@ -11,7 +12,6 @@ from streams.venues.venue import Request
 _LINEAR = ("category", "linear")
 _STATUSES = {"New": "open", "PartiallyFilled": "open", "Untriggered": "open", "Triggered": "open", "Created": "open", "Filled": "filled"}
 _LEGS = {BOTH: 0, LONG: 1, SHORT: 2}
-_WINDOW_MS = 5_000
 
 
 def _find(step: Step) -> tuple[Request, ...]:
@@ -55,4 +55,5 @@ def _order(step: Step, held: Held, quantity: Decimal) -> Request:
 
 
 DESK = Desk(_find, _found, lambda judged: judged.code == "110001", frozenset({"110072"}), _orders, _cancels,
-            lambda symbol: Request("position:linear", "/v5/position/list", (_LINEAR, ("symbol", symbol))), _held, _order, _WINDOW_MS)
+            lambda symbol: Request("position:linear", "/v5/position/list", (_LINEAR, ("symbol", symbol))), _held, _order,
+            RECEIVE_WINDOW_MS)
