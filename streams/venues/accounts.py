@@ -50,6 +50,10 @@ class Account(NamedTuple):
         return opened
 
 
+class Unknown(ValueError):
+    """There is no such account in use."""
+
+
 class NewAccount(NamedTuple):
     """What a user registers; an option that is None stays as it is, of a new account the engine's default holds."""
 
@@ -77,27 +81,27 @@ async def add(connection: Connection, vault: Vault, new: NewAccount, given: Cred
     """
     said: dict[str, object] = {name: value for name, value in new._asdict().items() if value is not None}
     said["sealed"] = sealed(vault, Place(new.user_key, new.account_id, new.venue, ""), given)
-    await _operate(connection, "register_exchange_account", said | {"actor": "console", "action": "exchange_account_added"})
+    await operate(connection, "register_exchange_account", said | {"actor": "console", "action": "exchange_account_added"})
 
 
 async def remove(connection: Connection, user_key: str, account_id: str) -> bool:
     """Reads it no more and forgets its secrets; whether there was one. The venue's key stays: others may listen on it."""
     said: dict[str, object] = {"user_key": user_key, "account_id": account_id, "actor": "console", "action": "exchange_account_removed"}
     try:
-        await _operate(connection, "remove_exchange_account", said)
-    except LookupError:
+        await operate(connection, "remove_exchange_account", said)
+    except Unknown:
         return False
     return True
 
 
-async def _operate(connection: Connection, function: str, said: dict[str, object]) -> None:
-    """A function of `sql`, as the admin API calls it: the fact for the engine and the audit are part of it."""
+async def operate(connection: Connection, function: str, said: dict[str, object]) -> None:
+    """A function of `sql`, as the admin API calls it: the fact for the engine and the audit are part of it. Raises `ValueError`."""
     try:
         await connection.execute(f"SELECT {function}(%s)", [Jsonb(said)])
     except psycopg.Error as error:
         if not (error.sqlstate or "").startswith("MS"):
             raise
-        refused = LookupError if error.sqlstate == "MS404" else ValueError
+        refused = Unknown if error.sqlstate == "MS404" else ValueError
         raise refused(f"account {said['account_id']!r} of {said['user_key']}: {error.diag.message_primary}") from None
 
 

@@ -2,10 +2,9 @@
 
 from typing import NamedTuple
 
-import psycopg
 from psycopg.types.json import Jsonb
 
-from streams.venues.accounts import Account
+from streams.venues.accounts import Account, operate
 from streams.venues.database import Connection
 from streams.venues.execute.words import Claim, Limits, Outcome, Reply, Step
 
@@ -61,14 +60,9 @@ async def forget(connection: Connection, days: float, most: int) -> int:
 
 async def permit(connection: Connection, user_key: str, account_id: str, wanted: bool) -> None:
     """Opts an account in, or out; the engine is told. Raises `ValueError` where there is no such account."""
-    said = {"user_key": user_key, "account_id": account_id, "execute": wanted, "actor": "console",
-            "action": "execution_permitted" if wanted else "execution_withdrawn"}
-    try:
-        await connection.execute("SELECT permit_execution(%s)", [Jsonb(said)])
-    except psycopg.Error as error:
-        if not (error.sqlstate or "").startswith("MS"):
-            raise
-        raise ValueError(f"account {account_id!r} of {user_key}: {error.diag.message_primary}") from None
+    said: dict[str, object] = {"user_key": user_key, "account_id": account_id, "execute": wanted, "actor": "console",
+                               "action": "execution_permitted" if wanted else "execution_withdrawn"}
+    await operate(connection, "permit_execution", said)
 
 
 def _reply(row: tuple[dict[str, int | str | bool]] | None) -> Reply:
