@@ -108,7 +108,7 @@ class Rest:
             await self.egress.enter(self.venue.clock.weight, urgent=True)
             asked_ms = self.clock.now_ms()
             try:
-                said_ms = self.venue.read_clock(await self._send(self.venue.clock, _nobody))
+                said_ms = self.venue.read_clock(await self._send(self.venue.clock, nobody))
             except (Refused, ValueError, KeyError, TypeError) as error:
                 log.warning("%s: clock not measured: %s", self.venue.name, type(error).__name__)
             else:
@@ -117,7 +117,7 @@ class Rest:
     async def _send(self, request: Request, credentials: Callable[[], Credentials], at_ms: int | None = None) -> bytes:
         assert self._http is not None
         try:
-            opened = credentials() if request.access is not Access.PUBLIC else _nobody()
+            opened = credentials() if request.access is not Access.PUBLIC else nobody()
             signed = self.venue.sign(opened, request, self.clock.venue_ms() if at_ms is None else at_ms + self.clock.offset_ms)
         except ValueError as error:  # credentials that do not open, or are none
             raise Refused(Judged(Reason.AUTH, text=str(error))) from None
@@ -143,5 +143,6 @@ class Rest:
             self.egress.weights.told(int(used), self.clock.now_ms())
 
 
-def _nobody() -> Credentials:
+def nobody() -> Credentials:
+    """Of a public question."""
     return Credentials(Secret(""), Secret(""))

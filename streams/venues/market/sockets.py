@@ -12,9 +12,9 @@ from streams.venues.envelopes import inner
 from streams.venues.frames import Kind, Unreadable
 from streams.venues.market.line import Close, Command, Line, Lost, Open, Send
 from streams.venues.normalise.market import Ticks
-from streams.venues.rest import Refused, Rest
+from streams.venues.rest import Refused, Rest, nobody
 from streams.venues.secret import Secret
-from streams.venues.venue import Credentials, Judged
+from streams.venues.venue import Judged
 
 log = logging.getLogger(__name__)
 _mute = logging.getLogger("marginstream.websockets")  # the library tells whole URLs and frames at DEBUG: tokens are among them
@@ -98,7 +98,7 @@ class Wire:
         feed, rest = self.line.feed, self._outside.rest
         if feed.token is None:
             return Secret(feed.hosts(rest.venue.hosts).stream + feed.paths[self.line.route].path)
-        data = inner(await rest.ask(feed.token, _nobody, urgent=True), "data")
+        data = inner(await rest.ask(feed.token, nobody, urgent=True), "data")
         return Secret(f"{data['instanceServers'][0]['endpoint']}?token={data['token']}&connectId={self._now()}")
 
     async def _socket(self, link: int) -> None:
@@ -153,7 +153,3 @@ class Wire:
             log.warning("%s market data (%s): refused %s %s", feed.name, self.line.route, found.signal.code, found.signal.text)
         self._outside.told(feed.name, frame, found)
         self._do(self.line.heard(link, kind, now_ms))
-
-
-def _nobody() -> Credentials:
-    return Credentials(Secret(""), Secret(""))

@@ -20,8 +20,7 @@ from streams.venues.monitor.schedule import Name, Policy
 from streams.venues.monitor.signs import Bounds, Said, Sign, signs
 from streams.venues.publisher import Publisher
 from streams.venues.reader import Reader
-from streams.venues.rest import Refused, Rest
-from streams.venues.secret import Secret
+from streams.venues.rest import Refused, Rest, nobody
 from streams.venues.vault import Vault
 from streams.venues.venue import Credentials, Judged, Reason, Request, Venue
 from streams.venues.words import State
@@ -163,11 +162,6 @@ async def _seen(rest: Rest) -> dict[str, Mark]:
         except (Refused, Unreadable) as error:
             log.info("%s: no marks for the monitor: %s", rest.venue.name, type(error).__name__)
     return found
-
-
-def nobody() -> Credentials:
-    """Of a public question."""
-    return Credentials(Secret(""), Secret(""))
 
 
 def _discrepancy(name: Name, poll: Poll, found: Difference) -> Anomaly:

@@ -8,8 +8,9 @@ from streams.venues.decode import VENUES, snapshot
 from streams.venues.frames import Asked, Receipt
 from streams.venues.monitor.around import QUESTIONS, Mark, read_marks
 from streams.venues.monitor.compare import SCOPES, Scope, compared, differences, repairing
-from streams.venues.monitor.service import answers, nobody
+from streams.venues.monitor.service import answers
 from streams.venues.monitor.told import Told
+from streams.venues.rest import nobody
 from streams.venues.simulator.server import Simulator
 from tests.venues.harness import Bench, reading
 
