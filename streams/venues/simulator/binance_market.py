@@ -52,7 +52,7 @@ class Public:
         return self._rows(call, [{
             "symbol": one.symbol, "markPrice": fixed(self.exchange.marks[one.symbol]), "indexPrice": fixed(self.exchange.marks[one.symbol]),
             "estimatedSettlePrice": fixed(self.exchange.marks[one.symbol]), "lastFundingRate": "0.00010000", "interestRate": "0.00010000",
-            "nextFundingTime": now - now % 28_800_000 + 28_800_000, "time": now} for one in self._wanted(call)])
+            "nextFundingTime": self.exchange.funding_ms(), "time": now} for one in self._wanted(call)])
 
     def price(self, call: Call) -> object:
         return self._rows(call, [{"symbol": one.symbol, "price": say(self.exchange.marks[one.symbol]), "time": self.exchange.clock.now_ms()}

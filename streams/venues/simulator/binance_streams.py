@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from streams.venues.simulator.binance import Binance
 
 _PUBLIC = ("bookTicker", "trade", "depth", "rpiDepth")
-_HOUR_MS, _FUNDING_MS, _MARK_MS = 3_600_000, 28_800_000, 1_000
+_HOUR_MS, _MARK_MS = 3_600_000, 1_000
 
 
 class MarketSockets:
@@ -85,7 +85,7 @@ class MarketSockets:
         return {
             f"{low}@kline_1m": {"e": "kline", "E": now, "s": symbol, "k": kline},
             f"{low}@markPrice": {"e": "markPriceUpdate", "E": now, "s": symbol, "p": fixed(price), "ap": fixed(price), "P": fixed(price),
-                                 "i": fixed(price), "r": "0.00010000", "T": now - now % _FUNDING_MS + _FUNDING_MS},
+                                 "i": fixed(price), "r": "0.00010000", "T": self.venue.exchange.funding_ms()},
             f"{low}@ticker": {"e": "24hrTicker", "E": now, "s": symbol, "p": "0", "P": "0", "w": text, "c": text, "Q": "1", "o": text,
                               "h": text, "l": text, "v": "1000", "q": "1000", "O": now - 24 * _HOUR_MS, "C": now, "F": 0,
                               "L": self._count, "n": self._count},

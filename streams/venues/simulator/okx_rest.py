@@ -9,7 +9,7 @@ from decimal import Decimal
 from schemas.money import ZERO, say, say_short
 from streams.venues.simulator.amounts import Json
 from streams.venues.simulator.books import BOTH, LONG, SHORT, Account, Instrument, Order, Refused
-from streams.venues.simulator.exchange import Exchange
+from streams.venues.simulator.exchange import FUNDING_MS, Exchange
 from streams.venues.simulator.margin import leverage
 from streams.venues.simulator.okx_wire import OkxWire
 from streams.venues.simulator.venue import Answer, Call, Route
@@ -83,7 +83,7 @@ class OkxRest:
     def fundings(self, call: Call) -> object:
         wanted, due = call.need("instId"), self.exchange.funding_ms()
         return [{"instType": "SWAP", "instId": one.symbol, "fundingRate": "0.0001", "nextFundingRate": "", "fundingTime": str(due),
-                 "nextFundingTime": str(due + 28_800_000), "method": "current_period", "ts": str(self.exchange.clock.now_ms())}
+                 "nextFundingTime": str(due + FUNDING_MS), "method": "current_period", "ts": str(self.exchange.clock.now_ms())}
                 for one in self.exchange.instruments.values() if wanted in {"ANY", one.symbol}]
 
     def tickers(self, call: Call) -> object:
