@@ -15,7 +15,6 @@ from streams.web.inspection import Refused
 Json = dict[str, object]
 log = logging.getLogger(__name__)
 _JUDGE_S, _PAGE_S = 3.0, 120.0
-_PASSED = ("Authorization",)
 
 
 class Judged(NamedTuple):

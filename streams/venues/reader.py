@@ -26,7 +26,7 @@ from streams.venues.session import Session
 from streams.venues.shell import Outside, Shell
 from streams.venues.vault import Vault
 from streams.venues.venue import Credentials, Hosts
-from streams.venues.words import Changed, Happened, Report, Save, Started, State, Stopped
+from streams.venues.words import Changed, Happened, Report, Save, Started, Stopped
 
 log = logging.getLogger(__name__)
 _CONNECTIONS = ("live", "rotated", "closing")
@@ -154,8 +154,3 @@ class Reader:
                 "state": self.session.state.value, "ready": self.session.ready, "detail": self.detail, "epoch": self.epoch,
                 "reconnects": self.counts["reconnects"], "messages": self.counts["frames"], "orders": self.counts[names.ORDER_UPDATES],
                 "completeUntilMs": self.session.memory.since_ms}
-
-    @property
-    def failed(self) -> bool:
-        """Whether somebody must act."""
-        return self.session.state is State.AUTH_FAILED

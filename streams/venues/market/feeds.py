@@ -11,7 +11,6 @@ from streams.venues.market.frames import read_bybit, read_kucoin, read_okx
 from streams.venues.normalise.market import Ticks, read_market
 from streams.venues.venue import Access, Hosts, Request
 
-TYPES = ("kline", "markPrice", "ticker", "trade", "bookTicker")
 _SILENT_MS, _SPARSE_MS = 30_000, 600_000
 _TOPICS_MAX = 100  # in one message
 

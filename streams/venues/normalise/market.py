@@ -8,7 +8,7 @@ from schemas.engine_pb2 import PriceTick
 from schemas.keys import instrument_key
 from schemas.money import parse
 from streams.venues.frames import Kind, Signal, Unreadable
-from streams.venues.normalise.fields import Fields, put, read, rows
+from streams.venues.normalise.fields import Fields, is_zero, put, read, rows
 
 VENUE = "binance_usdm"
 # By event: which of its fields are prices. An index price, a settlement estimate or a candle's high is not how the market stands.
@@ -102,7 +102,7 @@ def _tick(event: Fields, received_ms: int) -> PriceTick | str:
     prices = event.inner("k") if name == "kline" else event
     prices.must(*columns.values())
     put(tick, prices, columns)
-    if name in ("trade", "aggTrade") and prices.said("q").strip("0.") == "":
+    if name in ("trade", "aggTrade") and is_zero(prices.said("q")):
         tick.last = "0"  # a trade of nothing is no trade: refused as not positive
     return tick
 
