@@ -16,7 +16,7 @@ COUNT ?= 100000
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down status test lint types unit clients chaos ingest-campaign properties screen oracle lock fuzz proto compose clean clean-data
+.PHONY: help setup run up down status test lint types unit clients chaos ingest-campaign histories properties screen oracle lock fuzz proto compose clean clean-data
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -68,6 +68,9 @@ money: $(READY) ## histories of money under kills and outages, in one process an
 
 ingest-campaign: $(READY) ## private streams under random faults, real sockets and Kafka: SEED=1 SEEDS=1
 	@$(BIN)/python -m tests.venues.campaign --seed $(SEED) --seeds $(SEEDS)
+
+histories: $(READY) ## the same under a simulated clock, the session's machine alone: SEED=1 HISTORIES=200 of each venue
+	@$(BIN)/python -m tests.venues.histories --seed $(SEED) --histories $(HISTORIES)
 
 clients: $(READY) ## other people's clients (their own environment, by hash) against the simulated venues
 	@$(BIN)/python -m tests.clients.environment

@@ -7,9 +7,11 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from schemas.names import DEAD_LETTERS
+from streams.bench import results
 from streams.venues.decode import VENUES, normalise, unreadable
 from streams.venues.frames import Receipt, Unreadable
 from tests.venues.corpus import FRAMES
@@ -120,14 +122,18 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--frames", type=int, default=100_000, help="of each venue")
+    options.add_argument("--results", type=Path, help="a file that keeps the lines")
     chosen = options.parse_args()
     for venue in VENUES:
         began = time.monotonic()
         found = run(venue, chosen.frames, chosen.seed)
         decoded = found["facts"] + found["signals"]
         dead = found["letters"] + found["unreadable"]
-        print(json.dumps({"venue": venue, "seed": chosen.seed, "sent": chosen.frames, "decoded": decoded, "dead_lettered": dead, **found,
-                          "seconds": round(time.monotonic() - began, 1)}), flush=True)
+        line = results.stamped({"run": "fuzz", "venue": venue, "corpus": len(corpus(venue)), "sent": chosen.frames, "decoded": decoded,
+                                "dead_lettered": dead, **found, "took_s": round(time.monotonic() - began)}) | {"seed": chosen.seed}
+        print(json.dumps(line), flush=True)
+        if chosen.results:
+            results.append(chosen.results, line)
         if decoded + dead != chosen.frames:
             return 1
     return 0

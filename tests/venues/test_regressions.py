@@ -3,6 +3,7 @@
 import itertools
 import json
 from decimal import Decimal
+from functools import partial
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -11,25 +12,15 @@ from schemas import names
 from schemas.user_data_pb2 import UserDataBalanceUpdateEvent, UserDataOrderUpdateEvent
 from streams.venues import binance
 from streams.venues.secret import Secret
+from streams.venues.simulator.server import Simulator
 from streams.venues.venue import Credentials, Judged, Reason
-from streams.venues.words import Answered, Call, Changed, Closed, Open, Started, State, Stopped, Ticked
+from streams.venues.words import Acknowledged, Answered, Call, Changed, Closed, Open, Received, Started, State, Stopped, Ticked
 from tests.venues.folded import fold
-from tests.venues.test_session_random import differences
-from tests.venues.world import World
+from tests.venues.harness import reading
+from tests.venues.histories import differences
+from tests.venues.world import MINUTE, World, live_world
 
-MINUTE, HOUR = 60_000, 3_600_000
-
-
-def live_world(seed: int = 1, **faults: frozenset[str]) -> World:
-    """A session that is live, with a position."""
-    world = World(seed, **faults)
-    world.start()
-    world.run(5_000)
-    assert world.session.state is State.LIVE
-    for _ in range(12):
-        world.act()
-        world.run(100)
-    return world
+HOUR = 60 * MINUTE
 
 
 def kinds(world: World) -> list[str]:
@@ -218,11 +209,11 @@ def test_12_expiry_said_again_and_again_is_one_recovery(wrapped: bool) -> None:
     said: dict[str, object] = {"e": "listenKeyExpired", "E": str(world.now_ms)}
     frame = json.dumps({"stream": "x" * 64, "data": said} if wrapped else said | {"listenKey": world.key}).encode()
     world.key_ends_ms = world.now_ms
-    for late in (5, 19, 30_000):
-        world._send(socket, frame, late)
-    world.run(2 * MINUTE)
+    for late in (5, 19, 600, 30_000, MINUTE):  # the shell may have more of a socket at hand when it is let go
+        world.after(late, partial(world.hear, Received(socket.number, frame, 0)))
+    world.run(5 * MINUTE)
     assert kinds(world).count("key_expired") == 1
-    assert (len(asked(world, "POST", KEY)), world.keys, world.session.ready) == (2, 2, True)
+    assert (len(asked(world, "POST", KEY)), world.keys, world.session.links, world.session.ready) == (2, 2, 2, True)
 
 
 @pytest.mark.parametrize("code", ["1000", "1001", "1006", "1011", "none"])
@@ -234,11 +225,14 @@ def test_13_any_close_is_followed_by_a_connect_and_an_overflow_by_reading_again(
     world.hear(Closed(number, f"code {code}"))
     world.run(MINUTE)
     assert world.session.links == 2
+    whole_ms = world.session.memory.acknowledged_ms
     world.kafka_up = False
     for _ in range(200):
         world.act()
         world.run(20)
     assert "held" in kinds(world)
+    world.hear(Acknowledged(world.session.memory.sent_ms))  # of those that found room
+    assert world.session.memory.since_ms == whole_ms
     world.kafka_up = True
     world.run(MINUTE)
     assert differences(world) == []
@@ -261,6 +255,33 @@ def test_14_a_ban_is_obeyed(status: int, body: bytes, reason: Reason) -> None:
     assert len(world.calls) == before
     world.run(MINUTE)
     assert world.session.ready
+    world.cut()
+    while world.session.state is not State.CONNECTING:
+        world.run(50)
+    before = len(world.calls)
+    world.hear(Closed(world.dialled[-1], "handshake", judged))
+    world.run(235_000)
+    assert len(world.calls) == before
+    world.run(MINUTE)
+    assert world.session.ready
+
+
+@pytest.mark.parametrize("kind", ["http", "refuse"])
+@pytest.mark.parametrize("status", [418, 429, 403])
+async def test_14_a_ban_is_of_the_address_for_all_who_ask_from_it(status: int, kind: str) -> None:
+    """UBWA #330, #398: the others went on hammering."""
+    async with Simulator() as sim:
+        sim.open_account("a")
+        async with reading(sim, "a") as bench:
+            await bench.until(lambda: bench.session.ready, "live")
+            clock, weights = bench.rest.clock, bench.rest.egress.weights
+            begun_ms = clock.now_ms()
+            sim.fault(kind, status=status, headers={"Retry-After": "3"})
+            await sim.disconnect("a", "cut")  # who is alone behind the address asks for a key, and connects
+            await bench.until(lambda: weights.shut_until_ms >= begun_ms + 3_000, "shut")
+            shut_ms = weights.shut_until_ms
+            await bench.rest.ask(binance.venue().watch, lambda: bench.credentials, urgent=True)
+            assert clock.now_ms() >= shut_ms
 
 
 def test_15_every_state_in_between_is_told() -> None:

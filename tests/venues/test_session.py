@@ -8,8 +8,7 @@ from streams.venues import binance
 from streams.venues.secret import Secret
 from streams.venues.venue import Credentials, Judged, Reason, Request
 from streams.venues.words import Answered, Call, Changed, Close, Closed, Failed, Opened, Started, Ticked
-from tests.venues.test_regressions import MINUTE, live_world
-from tests.venues.world import World
+from tests.venues.world import MINUTE, World, live_world
 
 
 def test_a_rest_answer_of_an_attempt_that_is_over_is_ignored() -> None:

@@ -6,33 +6,23 @@ from streams.venues.places import venue_of
 from streams.venues.words import Changed, State
 from tests.venues.folded import fold
 from tests.venues.harness import compared
-from tests.venues.test_session_random import FAULTS, live_through
+from tests.venues.histories import run
 from tests.venues.wire import WireWorld
 
 VENUES = ("binance_usdm", "bybit_v5", "okx_v5", "kucoin_futures")
 SEEDS, AT_ONCE = range(20), 5
 
 
-def differences(venue: str, seed: int) -> list[str]:
-    """What the topics say otherwise than the simulator's ledger in the end."""
-    world = WireWorld(venue, seed, frozenset(FAULTS))
-    live_through(world)
-    said = compared(fold(world.told), "bn", venue, world.sim.truth(world.account.name))
-    return said if world.session.state is State.LIVE else [f"state: expected live, was {world.session.state}", *said]
-
-
 @pytest.mark.parametrize("first", SEEDS[::AT_ONCE])
 @pytest.mark.parametrize("venue", VENUES)
 def test_a_random_history_ends_in_the_simulators_state(venue: str, first: int) -> None:
-    wrong = {seed: found for seed in range(first, first + AT_ONCE) if (found := differences(venue, seed))}
-    assert wrong == {}
+    assert run(venue, range(first, first + AT_ONCE))["why"] == []
 
 
 @pytest.mark.parametrize("venue", VENUES)
 def test_who_does_not_ask_about_the_gap_misses_fills(venue: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.venues.wire.venue_of", lambda *given: venue_of(*given)._replace(gap=lambda _: ()))
-    said = [one for seed in range(3) for one in differences(venue, seed)]
-    assert any(one.startswith("fills: ") for one in said)
+    assert "fills: expected" in str(run(venue, range(3))["why"])
 
 
 @pytest.mark.parametrize(("venue", "said"), [("bybit_v5", "login_failed"), ("okx_v5", "login_failed"), ("kucoin_futures", "401")])

@@ -38,6 +38,7 @@ from tests.venues.ledger import Json, Ledger, rows_of
 from tests.venues.topics import Topics
 
 BEGIN_MS = 1_790_000_000_000
+MINUTE = 60_000
 
 
 class Socket:
@@ -59,6 +60,7 @@ class World(Topics):
         self.ledger = Ledger(self.chance)
         self.history: list[tuple[int, Json]] = [(0, self.ledger.answers())]
         self.sockets: dict[int, Socket] = {}
+        self.dialled: list[int] = []
         self.key, self.key_ends_ms, self.keys = "", 0, 0
         self.next_judged: list[Judged] = []
         self.judged_method = ""  # only these are refused; "" = all
@@ -127,6 +129,7 @@ class World(Topics):
             self.reports.append(command)
 
     def _open(self, command: Open) -> None:
+        self.dialled.append(command.socket)
         said = parse_qs(urlsplit(command.url.reveal()).query)
         socket = Socket(command.socket, said["listenKey"][0], tuple(said.get("events", [""])[0].split("/")))
         whose = self.session
@@ -269,3 +272,15 @@ class World(Topics):
         """The sockets stay open, and nothing ever comes."""
         for socket in self.sockets.values():
             socket.mute = True
+
+
+def live_world(seed: int = 1, **faults: frozenset[str]) -> World:
+    """A session that is live, with a position."""
+    world = World(seed, **faults)
+    world.start()
+    world.run(5_000)
+    assert world.session.state is State.LIVE
+    for _ in range(12):
+        world.act()
+        world.run(100)
+    return world
