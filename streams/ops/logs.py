@@ -3,6 +3,7 @@
 import logging
 import sys
 import time
+import traceback
 
 import orjson
 
@@ -31,6 +32,12 @@ def configure(level: str, form: str, process: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines(process) if form == "json" else logging.Formatter(TEXT))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+
+
+def place_of(error: BaseException) -> str:
+    """Its type and where it happened: its words may hold what a stranger said."""
+    where = "; ".join(f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-4:])
+    return f"{type(error).__name__} at {where}"
 
 
 def _readable(text: str) -> str:

@@ -3,18 +3,20 @@
 import asyncio
 import logging
 import time
-import traceback
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import websockets
 from websockets.asyncio.client import ClientConnection
 
+from streams.ops.logs import place_of
 from streams.venues.frames import Event
 from streams.venues.rest import Refused, Rest
 from streams.venues.secret import Secret
 from streams.venues.session import Session
 from streams.venues.venue import Credentials, Judged, Reason
+from streams.venues.websocket import Room, converse
 from streams.venues.words import (
     Acknowledged,
     Answered,
@@ -37,10 +39,7 @@ from streams.venues.words import (
 )
 
 log = logging.getLogger(__name__)
-_mute = logging.getLogger("marginstream.websockets")  # the library tells whole URLs and frames at DEBUG: keys are among them
-_mute.setLevel(logging.CRITICAL + 1)
-_OPEN_S, _CLOSE_S, _PING_S = 20.0, 2.0, 20.0
-_FRAMES_MAX, _FRAME_BYTES_MAX = 256, 4 * 2**20
+_ROOM = Room(256, 4 * 2**20)
 
 
 class Sink(Protocol):
@@ -84,9 +83,8 @@ class Shell:
                 for also in (*self._safe(), Overflowed()):
                     self._step(also)
             self._set_timer()
-        except Exception as error:  # its words may hold what a venue or user said: where it happened is enough
-            where = "; ".join(f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-4:])
-            self._outside.report(Report("broken", f"{type(error).__name__} at {where}", alert=True))
+        except Exception as error:
+            self._outside.report(Report("broken", place_of(error), alert=True))
 
     def _step(self, happened: Happened) -> None:
         for command in self.session.step(happened, self._outside.rest.clock.venue_ms()):
@@ -186,27 +184,12 @@ class Shell:
 
     async def _socket(self, socket: int, url: Secret) -> None:
         """One connection from its opening to its end; however it ends, the machine hears of it."""
-        happened = Closed(socket, "ended")
         try:
-            await self._outside.rest.egress.enter(0, self.session.memory.exposed, connect=True)
-            async with websockets.connect(
-                    url.reveal(), open_timeout=_OPEN_S, close_timeout=_CLOSE_S, ping_interval=_PING_S, ping_timeout=_PING_S,
-                    max_queue=_FRAMES_MAX, max_size=_FRAME_BYTES_MAX, compression=None, logger=_mute) as connection:
-                await self._listen(socket, connection)
-        except websockets.InvalidStatus as refused:
-            answer = refused.response
-            judged = self._outside.rest.venue.judge(answer.status_code, answer.headers, bytes(answer.body or b""))
-            if judged is not None:
-                self._outside.rest.egress.shut(judged)
-            happened = Closed(socket, f"handshake: {answer.status_code}", judged)
-        except websockets.ConnectionClosed as closed:
-            happened = Closed(socket, f"code {closed.rcvd.code if closed.rcvd else 'none'}")
-        except (OSError, TimeoutError, EOFError, websockets.WebSocketException, ValueError) as error:  # its words may hold the URL
-            happened = Closed(socket, type(error).__name__)
+            ended = await converse(self._outside.rest, url, _ROOM, partial(self._listen, socket), urgent=self.session.memory.exposed)
         finally:
             self._sockets.pop(socket, None)
         if self._readers.pop(socket, None) is not None:
-            self.hear(happened)
+            self.hear(Closed(socket, *ended))
 
     async def _listen(self, socket: int, connection: ClientConnection) -> None:
         self._sockets[socket] = connection

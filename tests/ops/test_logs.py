@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from streams.ops.logs import JsonLines
+from streams.ops.logs import JsonLines, place_of
 
 
 @pytest.mark.parametrize(("message", "given", "shown"), [
@@ -26,3 +26,13 @@ def test_an_error_is_in_its_line() -> None:
     except ValueError as error:
         record = logging.LogRecord("x", logging.ERROR, "", 0, "failed", (), (type(error), error, error.__traceback__))
     assert "ValueError: expected 1, was 2" in json.loads(JsonLines("w").format(record))["error"]
+
+
+def test_where_an_error_happened_is_said_and_not_its_words() -> None:
+    try:
+        json.loads("the-secret")
+    except ValueError as error:
+        found = place_of(error)
+    assert found.startswith("JSONDecodeError at test_where_an_error_happened_is_said_and_not_its_words:")
+    assert "raw_decode:" in found
+    assert "secret" not in found

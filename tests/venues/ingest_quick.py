@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from streams.__main__ import main
-from streams.venues import backoff, places, reader, shell
+from streams.venues import backoff, places, reader, websocket
 from streams.venues.attempts import Policy
 from streams.venues.session import Session
 
@@ -25,7 +25,7 @@ def hasten() -> None:
     reader.venue_of = quick  # type: ignore[assignment,attr-defined]
     reader.Session = partial(Session, policy=POLICY)  # type: ignore[assignment,attr-defined]
     backoff.CEILING_MS = CEILING_MS
-    shell._PING_S = PING_S
+    websocket._PING_S = PING_S
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import websockets
@@ -14,13 +15,10 @@ from streams.venues.market.line import Close, Command, Line, Lost, Open, Send
 from streams.venues.normalise.market import Ticks
 from streams.venues.rest import Refused, Rest, nobody
 from streams.venues.secret import Secret
-from streams.venues.venue import Judged
+from streams.venues.websocket import Ended, Room, converse
 
 log = logging.getLogger(__name__)
-_mute = logging.getLogger("marginstream.websockets")  # the library tells whole URLs and frames at DEBUG: tokens are among them
-_mute.setLevel(logging.CRITICAL + 1)
-_OPEN_S, _CLOSE_S, _PING_S = 20.0, 2.0, 20.0
-_FRAMES_MAX, _FRAME_BYTES_MAX = 1_024, 2**20
+_ROOM = Room(1_024, 2**20)
 
 
 class Outside(NamedTuple):
@@ -103,33 +101,16 @@ class Wire:
 
     async def _socket(self, link: int) -> None:
         """One connection from its opening to its end; however it ends, the line hears of it."""
-        text, judged = "ended", None
         try:
-            url = await self._address()
-            await self._outside.rest.egress.enter(0, urgent=True, connect=True)
-            async with websockets.connect(
-                    url.reveal(), open_timeout=_OPEN_S, close_timeout=_CLOSE_S, ping_interval=_PING_S, ping_timeout=_PING_S,
-                    max_queue=_FRAMES_MAX, max_size=_FRAME_BYTES_MAX, compression=None, logger=_mute) as connection:
-                await self._listen(link, connection)
+            ended = await converse(self._outside.rest, await self._address(), _ROOM, partial(self._listen, link), urgent=True)
         except Refused as refused:
-            text, judged = str(refused), refused.judged
-        except websockets.InvalidStatus as refused:
-            answer = refused.response
-            judged = self._outside.rest.venue.judge(answer.status_code, answer.headers, bytes(answer.body or b""))
-            text = f"handshake: {answer.status_code}"
-            if judged is not None:
-                self._outside.rest.egress.shut(judged)
-        except websockets.ConnectionClosed as closed:
-            text = f"code {closed.rcvd.code if closed.rcvd else 'none'}"
-        except (OSError, TimeoutError, EOFError, websockets.WebSocketException, ValueError, KeyError, IndexError, TypeError) as error:
-            text = type(error).__name__  # its words may hold the URL
+            ended = Ended(str(refused), refused.judged)
+        except (OSError, ValueError, LookupError, TypeError) as error:  # its words may hold the token
+            ended = Ended(type(error).__name__)
         finally:
             self._connections.pop(link, None)
-        self._ended(link, text, judged)
-
-    def _ended(self, link: int, text: str, judged: Judged | None) -> None:
         if self._readers.pop(link, None) is not None:
-            self._do(self.line.closed(link, text, self._now(), judged.retry_after_ms if judged else 0))
+            self._do(self.line.closed(link, ended.text, self._now(), ended.judged.retry_after_ms if ended.judged else 0))
 
     async def _listen(self, link: int, connection: ClientConnection) -> None:
         self._connections[link] = connection
