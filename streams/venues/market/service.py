@@ -9,6 +9,7 @@ from typing import NamedTuple
 from agents.risk.ticks import Refused
 from schemas.engine_pb2 import DeadLetter
 from streams.config import Config
+from streams.ops.logs import place_of
 from streams.venues import metrics
 from streams.venues.frames import Kind
 from streams.venues.market.feeds import FEEDS
@@ -73,7 +74,7 @@ class MarketData:
                 try:
                     self._look()
                 except Exception as error:  # a bug of ours must not end what the process reads
-                    log.error("market data: %s", type(error).__name__)
+                    log.error("market data: %s", place_of(error))
                 await asyncio.sleep(_LOOK_S)
         finally:
             await asyncio.gather(self.publisher.close(sending), *(wire.close() for wire in self.wires.values()), return_exceptions=True)

@@ -11,6 +11,7 @@ from typing import Protocol
 from schemas import names
 from schemas.engine_pb2 import Anomaly
 from streams.config import Config
+from streams.ops.logs import place_of
 from streams.venues import metrics
 from streams.venues.frames import Event, Unreadable
 from streams.venues.monitor.around import QUESTIONS, Mark, joined, read_marks
@@ -62,7 +63,7 @@ class Monitor:
                     self._look()
                     self._tell()
                 except Exception as error:  # a bug of ours must not end what the process reads
-                    log.error("monitor: %s", type(error).__name__)
+                    log.error("monitor: %s", place_of(error))
                 await asyncio.sleep(_LOOK_S)
         finally:
             tasks = [around, *self._tasks.values()]
@@ -105,7 +106,7 @@ class Monitor:
             try:
                 await self._see()
             except Exception as error:  # as above
-                log.error("monitor: %s", type(error).__name__)
+                log.error("monitor: %s", place_of(error))
             await asyncio.sleep(self.policy.around_ms / 1_000)
 
     async def _see(self) -> None:
