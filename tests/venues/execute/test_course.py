@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from streams.venues.execute.course import course
-from streams.venues.execute.words import CANCEL, Ask, Limits, Outcome, Wait
+from streams.venues.execute.words import CANCEL, Ask, Command, Course, Limits, Outcome, Wait, proceed
 from tests.venues.execute import paper as papers
 from tests.venues.execute.paper import BEGUN_MS, FAULTS, STEP, Paper, Placed, drive
 
@@ -74,33 +74,24 @@ def test_random_faults_and_deaths_never_make_two_orders(seed: int) -> None:
         assert outcome.status == "unknown"
 
 
+def finish(paper: Paper, under_way: Course, said: Command | Outcome) -> Outcome:
+    """A course to its end."""
+    while not isinstance(said, Outcome):
+        said = proceed(under_way, paper.answer(said))
+    return said
+
+
 def test_two_processes_at_once_send_one_order() -> None:
     """A process that lost its partition may still be at work; both know of no order, one may send."""
     for at in range(14):
         paper = Paper()
         one, two = course(STEP, paper.desk(), LIMITS, BEGUN_MS), course(STEP, paper.desk(), LIMITS, BEGUN_MS)
-        command = next(one)
-        ended = None
+        said = proceed(one)
         for _ in range(at):
-            try:
-                command = one.send(paper.answer(command))
-            except StopIteration as end:
-                ended = end.value
-                break
-        other = next(two)
-        outcome = None
-        while outcome is None:
-            try:
-                other = two.send(paper.answer(other))
-            except StopIteration as end:
-                outcome = end.value
-        while ended is None:
-            try:
-                command = one.send(paper.answer(command))
-            except StopIteration as end:
-                ended = end.value
+            said = said if isinstance(said, Outcome) else proceed(one, paper.answer(said))
+        outcomes = {finish(paper, two, proceed(two)), finish(paper, one, said)}
         assert len(paper.orders) == 1, at
-        assert {outcome, ended} == {FILLED}, at
+        assert outcomes == {FILLED}, at
 
 
 def test_a_duplicate_client_order_id_is_looked_up() -> None:
@@ -114,10 +105,7 @@ def test_a_duplicate_client_order_id_is_looked_up() -> None:
     while not (isinstance(command, Ask) and command.request.part == "place"):
         command = under_way.send(paper.answer(command))
     paper.orders = hidden
-    with pytest.raises(StopIteration) as end:
-        while True:
-            command = under_way.send(paper.answer(command))
-    assert end.value.value == FILLED
+    assert finish(paper, under_way, command) == FILLED
     assert (len(paper.orders), paper.position) == (1, Decimal("0.6"))
 
 
