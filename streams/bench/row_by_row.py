@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from schemas.engine_pb2 import UserState
 from schemas.keys import user_parts
 from streams.bridges.consume import Batch
-from streams.bridges.redis_texts import Passed, cache_of, messages
+from streams.bridges.redis_texts import Cache, Passed, cache_of, messages
 from streams.bridges.rows import user_rows
 from streams.cache import keys
 
@@ -34,22 +34,30 @@ class RedisRows:
 
     async def _write(self, state: UserState) -> None:
         client, cache = self._client, cache_of(state)
-        user, wallet = cache.user, cache.config["wallet_balance"]
+        user = cache.user
         before = await client.hgetall(keys.config(user))
         changed = {field: text for field, text in cache.config.items() if before.get(field.encode()) != text.encode()}
         if changed:
-            await client.hset(keys.config(user), items=[text for pair in changed.items() for text in pair])
+            await client.hset(keys.config(user), items=_flat(changed))
         if cache.calculated:
-            await client.hset(keys.portfolio(user), items=[text for pair in cache.calculated.items() for text in pair])
-        await client.set(keys.balance(user), wallet, ex=_BALANCE_S)
-        if "wallet_balance" in changed:
-            await client.lpush(keys.margin_check_queue(user), user_parts(user)[1])
-            await client.ltrim(keys.margin_check_queue(user), 0, _CHECKS_MAX - 1)
-        bare = keys.bare(user, self._default_type)
-        await client.hset(keys.USER_WALLETS, bare, wallet)
-        await client.hset(keys.USER_METADATA, bare, cache.metadata)
+            await client.hset(keys.portfolio(user), items=_flat(cache.calculated))
+        await self._wallet(cache, is_changed="wallet_balance" in changed)
         for channel, message in messages(Passed(cache, tuple(changed), False, cache.symbols, cache.operations)):
             await client.publish(channel, orjson.dumps(message))
+
+    async def _wallet(self, cache: Cache, *, is_changed: bool) -> None:
+        client, user, wallet = self._client, cache.user, cache.config["wallet_balance"]
+        bare = keys.bare(user, self._default_type)
+        await client.set(keys.balance(user), wallet, ex=_BALANCE_S)
+        if is_changed:
+            await client.lpush(keys.margin_check_queue(user), user_parts(user)[1])
+            await client.ltrim(keys.margin_check_queue(user), 0, _CHECKS_MAX - 1)
+        await client.hset(keys.USER_WALLETS, bare, wallet)
+        await client.hset(keys.USER_METADATA, bare, cache.metadata)
+
+
+def _flat(fields: Mapping[str, str]) -> list[str | bytes]:
+    return [text for pair in fields.items() for text in pair]
 
 
 def _upsert(table: str, columns: Sequence[str], unique: Sequence[str], where: str = "") -> str:
