@@ -63,7 +63,7 @@ class Codec:
     def decode(self, data: bytes) -> Row:
         """The row that these changelog bytes say; sources added since then start at 0."""
         message = pb.LedgerRow.FromString(data)
-        row = Row(self.load(message.state) if message.state else None, message.positions)
+        row = Row(self.load(message.state) if message.state else None, list(message.positions))  # a list has a length: no slack
         row.positions.extend([0] * (self.sources - len(row.positions)))
         row.outbox = tuple(message.outbox)
         row.size = len(data)
