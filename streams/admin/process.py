@@ -5,7 +5,6 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import cast
 
 import psycopg
@@ -28,7 +27,7 @@ from streams.config import Config
 from streams.ops import process
 from streams.ops.health import serve
 from streams.venues.secret import Secret
-from streams.venues.vault import Vault, add_key
+from streams.venues.vault import Vault, vault_file, with_key
 from streams.web.inspection import Refused
 from streams.web.tokens import Tokens
 
@@ -122,7 +121,7 @@ async def _serve(config: Config, stop: asyncio.Event) -> None:
     workers = Workers(config.worker_urls.split(","), config.api_token)
     slow = Store(config.postgres_dsn, _PATIENCE_S)
     watch, keeper = Watch(store), Watch(slow)
-    desk = Desk(store, workers, config.default_user_type, partial(_vault, config))
+    desk = Desk(store, workers, config.default_user_type, lambda: Vault(with_key(vault_file(config))))  # the first secret makes its key
     more = RulesPage(config).routes() + RedisHealth(config, store).routes()
     app = admin(desk, watch.ready, Tokens(config.api_token, config.api_tokens), more)
     runner = await serve(app, config.admin_host, config.admin_port)
@@ -139,14 +138,6 @@ async def _serve(config: Config, stop: asyncio.Event) -> None:
     finally:
         await runner.stop()
         await slow.close()
-
-
-def _vault(config: Config) -> Vault:
-    """The vault of the ingestion; the first secret makes its key."""
-    file = Path(config.vault_file or Path(config.data_dir) / "vault.json")
-    if not file.exists():
-        add_key(file)
-    return Vault(file)
 
 
 async def _alert(config: Config, store: Store, stop: asyncio.Event) -> None:

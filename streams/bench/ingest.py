@@ -32,9 +32,8 @@ from streams.stack.process import Command, Running, StackError
 from streams.stack.topics import create
 from streams.venues import accounts as store
 from streams.venues.accounts import NewAccount
-from streams.venues.ingest import vault_file
 from streams.venues.secret import Secret
-from streams.venues.vault import Vault, add_key
+from streams.venues.vault import Vault, vault_file, with_key
 from streams.venues.venue import Credentials
 
 FACTS = (names.ORDER_UPDATES, names.POSITION_UPDATES, names.BALANCE_UPDATES, names.VENUE_MARGIN_CALLS, names.ACCOUNT_CONFIG)
@@ -124,7 +123,7 @@ def running(accounts: int, frames: int, profile: str = "") -> Iterator[Bench]:
         hosts = f"binance_usdm={venue.said['rest']}|{venue.said['ws']}"
         config = Config(kafka_bootstrap=kafka.bootstrap, postgres_dsn=dsn, data_dir=str(folder), venue_hosts=hosts, worker_name="bench")
         create(config)
-        add_key(vault_file(config))
+        with_key(vault_file(config))
         said = {PREFIX + name.upper(): str(getattr(config, name)) for name in Config.__struct_fields__}
         words = [sys.executable, "-m", "streams.bench.ingest_process", str(folder / "figures"), *filter(None, [profile])]
         ingest = stack.enter_context(started(Command("ingest", words, said), folder / "logs"))

@@ -159,11 +159,12 @@ def _start_servers(config: Config, state: State, say: Say) -> Config:
 
 def _prepare(config: Config, say: Say) -> None:
     from streams.bridges.migrate import migrate
-    from streams.stack import topics, venues
+    from streams.stack import topics
+    from streams.venues.vault import vault_file, with_key
 
     topics.create(config)
     migrate(config.postgres_dsn)
-    venues.make_keys(config)
+    with_key(vault_file(config))  # who reads and who executes start from it
     say(f"{'topics':<16} {len(topics.wanted(config))} of {config.partitions} partitions; schema of Postgres applied")
 
 

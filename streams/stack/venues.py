@@ -18,10 +18,9 @@ from streams.stack.process import StackError
 from streams.stack.supervisor import Part, State
 from streams.venues import accounts
 from streams.venues.accounts import NewAccount
-from streams.venues.ingest import vault_file
 from streams.venues.secret import Secret
 from streams.venues.simulator.catalogue import VENUES
-from streams.venues.vault import Vault, add_key
+from streams.venues.vault import Vault, vault_file
 from streams.venues.venue import Credentials
 
 SIMULATOR, INGEST, EXECUTE = "simulate", "ingest", "execute"
@@ -35,12 +34,6 @@ class Simulated(NamedTuple):
     user: str
     name: str
     venue: str
-
-
-def make_keys(config: Config) -> None:
-    """The file of keys that secrets are sealed under, where there is none yet: who reads and who executes start from it."""
-    if not vault_file(config).exists():
-        add_key(vault_file(config))
 
 
 def start_venues(config: Config, state: State, simulated: bool) -> str:

@@ -13,10 +13,10 @@ from streams.venues import accounts as store
 from streams.venues.database import Connection
 from streams.venues.execute.service import main as execute
 from streams.venues.execute.store import permit
-from streams.venues.ingest import main, vault_file
+from streams.venues.ingest import main
 from streams.venues.places import read_hosts, venue_of
 from streams.venues.secret import Secret
-from streams.venues.vault import Vault, add_key, drop_keys
+from streams.venues.vault import Vault, add_key, drop_keys, vault_file, with_key
 from streams.venues.venue import Credentials
 
 _CREDENTIALS = {"api_key": True, "api_secret": True, "passphrase": False}  # whether it must be there
@@ -73,11 +73,9 @@ async def _accounts(options: argparse.Namespace, config: Config, lines: TextIO) 
             return 0
         environment = "demo" if options.demo else "mainnet"
         venue_of(options.venue, environment, read_hosts(config.venue_hosts))
-        if not vault_file(config).exists():
-            add_key(vault_file(config))
         new = store.NewAccount(user, options.account, options.venue, environment, options.model, options.currency, options.execution,
                                options.auto_reduce)
-        await store.add(connection, Vault(vault_file(config)), new, _given(lines))
+        await store.add(connection, Vault(with_key(vault_file(config))), new, _given(lines))
         if options.execute:
             await permit(connection, user, options.account, wanted=True)
         return 0

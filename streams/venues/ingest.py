@@ -6,7 +6,6 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 
 import psycopg
 import uvloop
@@ -25,7 +24,7 @@ from streams.venues.monitor.service import Monitor
 from streams.venues.places import read_hosts
 from streams.venues.publisher import Publisher
 from streams.venues.reader import Reader, Venues
-from streams.venues.vault import Vault
+from streams.venues.vault import Vault, vault_file
 from streams.venues.words import Drained, Overflowed, Started, State
 
 log = logging.getLogger(__name__)
@@ -196,11 +195,6 @@ def flush_logs() -> None:
     """What was said is written before the last connections go."""
     for handler in logging.getLogger().handlers:
         handler.flush()
-
-
-def vault_file(config: Config) -> Path:
-    """Where the keys of secrets lie."""
-    return Path(config.vault_file or Path(config.data_dir) / "vault.json")
 
 
 def main(config: Config) -> None:

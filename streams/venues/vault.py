@@ -10,6 +10,7 @@ from typing import NamedTuple
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from streams.config import Config
 from streams.venues.secret import Secret
 
 _VERSION = 1
@@ -100,6 +101,18 @@ def add_key(file: Path) -> str:
     said["keys"][ident] = base64.b64encode(AESGCM.generate_key(_KEY_BYTES * 8)).decode()
     _write(file, said | {"current": ident})
     return ident
+
+
+def with_key(file: Path) -> Path:
+    """The same file, with a first key where there was none."""
+    if not file.exists():
+        add_key(file)
+    return file
+
+
+def vault_file(config: Config) -> Path:
+    """Where the keys of secrets lie."""
+    return Path(config.vault_file or Path(config.data_dir) / "vault.json")
 
 
 def drop_keys(file: Path, kept: set[str]) -> list[str]:

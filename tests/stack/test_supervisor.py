@@ -10,9 +10,6 @@ from streams.config import Config, load
 from streams.stack import process, supervisor
 from streams.stack.process import Command, Running
 from streams.stack.supervisor import State, lines_to_paste, located
-from streams.stack.venues import make_keys
-from streams.venues.ingest import vault_file
-from streams.venues.vault import Vault
 
 ROOT = Path(__file__).parents[2]
 
@@ -93,11 +90,3 @@ def test_who_opens_secrets_finds_the_keys_that_the_setup_made() -> None:
         assert service["volumes"] == ["keys:/app/keys"], name
         assert service["environment"]["MARGINSTREAM_VAULT_FILE"] == "/app/keys/vault.json", name
     assert "mkdir .marginstream keys && chown marginstream .marginstream keys" in (ROOT / "Dockerfile").read_text()
-
-
-def test_the_keys_are_made_once(tmp_path: Path) -> None:
-    config = Config(data_dir=str(tmp_path))
-    make_keys(config)
-    first = Vault(vault_file(config)).current
-    make_keys(config)
-    assert Vault(vault_file(config)).current == first

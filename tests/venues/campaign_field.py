@@ -22,9 +22,8 @@ from streams.stack.process import Command, Running
 from streams.stack.topics import create
 from streams.venues import accounts as store
 from streams.venues.accounts import NewAccount
-from streams.venues.ingest import vault_file
 from streams.venues.secret import Secret
-from streams.venues.vault import Vault, add_key
+from streams.venues.vault import Vault, vault_file, with_key
 from streams.venues.venue import Credentials
 
 WORKERS = ("one", "two")
@@ -69,8 +68,7 @@ class Field:
 
     async def register(self) -> None:
         """Every account, as a user would."""
-        add_key(vault_file(self.config))
-        vault = Vault(vault_file(self.config))
+        vault = Vault(with_key(vault_file(self.config)))
         async with await psycopg.AsyncConnection.connect(self.dsn, autocommit=True) as connection:
             for one in self.given:
                 await store.add(connection, vault, NewAccount(self.user_of(one["name"]), one["name"], one["venue"]),

@@ -8,9 +8,8 @@ import pytest
 
 from streams.config import Config
 from streams.stack.topics import create
-from streams.venues.ingest import vault_file
 from streams.venues.simulator.server import Simulator
-from streams.venues.vault import add_key
+from streams.venues.vault import vault_file, with_key
 
 
 @pytest.fixture
@@ -34,5 +33,5 @@ def config(kafka: str, dsn: str, tmp_path: Path, venue: Simulator) -> Config:
     found = Config(kafka_bootstrap=kafka, postgres_dsn=dsn, data_dir=str(tmp_path), venue_hosts=f"binance_usdm={urls.rest}|{urls.ws}",
                    worker_name="one")
     create(found)
-    add_key(vault_file(found))
+    with_key(vault_file(found))
     return found

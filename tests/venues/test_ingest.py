@@ -21,11 +21,11 @@ from streams.topics import BY_NAME
 from streams.venues import accounts as store
 from streams.venues.accounts import NewAccount
 from streams.venues.frames import Event
-from streams.venues.ingest import Ingest, vault_file
+from streams.venues.ingest import Ingest
 from streams.venues.leases import owner
 from streams.venues.secret import Secret
 from streams.venues.simulator.server import Simulator
-from streams.venues.vault import Vault
+from streams.venues.vault import Vault, vault_file
 from streams.venues.venue import Credentials
 from streams.venues.words import State
 from tests.venues.folded import Folded, fold

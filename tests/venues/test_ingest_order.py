@@ -17,10 +17,10 @@ from streams.venues import ingest as module
 from streams.venues.accounts import Account
 from streams.venues.frames import Event
 from streams.venues.health import Page
-from streams.venues.ingest import Ingest, vault_file
+from streams.venues.ingest import Ingest
 from streams.venues.publisher import Publisher
 from streams.venues.reader import Home, Reader, Venues
-from streams.venues.vault import add_key
+from streams.venues.vault import vault_file, with_key
 from streams.venues.venue import Hosts
 from streams.venues.words import Report
 
@@ -30,7 +30,7 @@ ACCOUNT = Account("live:1", "bn", "binance_usdm", "mainnet", 1, b"", b"", None, 
 
 async def test_it_starts_and_ends_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = Config(data_dir=str(tmp_path), venue_hosts="binance_usdm=http://127.0.0.1:1|ws://127.0.0.1:1", worker_name="one")
-    add_key(vault_file(config))
+    with_key(vault_file(config))
     ingest, stop, order = Ingest(config), asyncio.Event(), list[str]()
 
     def step(name: str) -> object:

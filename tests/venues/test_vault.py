@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from streams.config import Config
 from streams.venues.secret import Secret
-from streams.venues.vault import Place, Sealed, Vault, add_key, drop_keys, key_id
+from streams.venues.vault import Place, Sealed, Vault, add_key, drop_keys, key_id, vault_file, with_key
 
 PLACE = Place("live:1", "bn", "binance_usdm", "api_secret")
 TEXT = "s3cret-text-of-a-user"
@@ -24,6 +25,13 @@ def file(tmp_path: Path) -> Path:
 def test_a_secret_opens_where_it_was_sealed(file: Path) -> None:
     vault = Vault(file)
     assert vault.open(vault.seal(Secret(TEXT), PLACE), PLACE) == Secret(TEXT)
+
+
+def test_the_first_key_is_made_once(tmp_path: Path) -> None:
+    config = Config(data_dir=str(tmp_path))
+    first = Vault(with_key(vault_file(config))).current
+    assert Vault(with_key(vault_file(config))).current == first
+    assert vault_file(Config(vault_file="/elsewhere/keys.json")) == Path("/elsewhere/keys.json")
 
 
 def test_the_file_is_its_owners(file: Path) -> None:

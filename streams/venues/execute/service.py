@@ -28,10 +28,9 @@ from streams.venues.execute.control import Controls
 from streams.venues.execute.intake import Lane, Lanes, Offsets, Work, started
 from streams.venues.execute.runner import Runner, persist
 from streams.venues.execute.words import Limits, Step, read_step
-from streams.venues.ingest import vault_file
 from streams.venues.places import read_hosts
 from streams.venues.reader import Venues
-from streams.venues.vault import Vault
+from streams.venues.vault import Vault, vault_file
 
 log = logging.getLogger(__name__)
 _UNDER_WAY_MAX, _COMMIT_S, _AGAIN_S, _END_S = 1_000, 0.5, 1.0, 5.0

@@ -24,11 +24,10 @@ from streams.topics import BY_NAME
 from streams.venues import accounts as store
 from streams.venues.accounts import NewAccount
 from streams.venues.execute.store import permit
-from streams.venues.ingest import vault_file
 from streams.venues.secret import Secret
 from streams.venues.simulator.books import Order
 from streams.venues.simulator.server import Simulator
-from streams.venues.vault import Vault
+from streams.venues.vault import Vault, vault_file
 from streams.venues.venue import Credentials
 from tables import accounts
 from tables.policy import Policy

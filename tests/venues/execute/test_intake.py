@@ -16,8 +16,7 @@ from streams.venues.execute.control import CALL_AGE_MS_MAX, Controls
 from streams.venues.execute.intake import Lane, Lanes, Offsets
 from streams.venues.execute.service import Executor
 from streams.venues.execute.words import read_step
-from streams.venues.ingest import vault_file
-from streams.venues.vault import add_key
+from streams.venues.vault import vault_file, with_key
 
 A, B = TopicPartition("liquidations", 0), TopicPartition("liquidations", 1)
 
@@ -89,7 +88,7 @@ async def test_work_that_is_dropped_before_it_began_does_not_close_its_lane() ->
 async def test_a_call_of_an_account_that_no_row_can_hold_is_left_out(tmp_path: Path) -> None:
     """Facts may be anybody's: one that Postgres refuses would end the process again and again."""
     config = Config(data_dir=str(tmp_path))
-    add_key(vault_file(config))
+    with_key(vault_file(config))
     executor, place = Executor(config), TopicPartition(VENUE_MARGIN_CALLS, 0)
     for at, (user, account) in enumerate((("live:\0", "a"), ("live:1", "a\0"))):
         poison = call()

@@ -16,9 +16,8 @@ from streams.venues.accounts import NewAccount
 from streams.venues.database import Connection
 from streams.venues.execute import store
 from streams.venues.execute.words import Claim, Limits, Outcome
-from streams.venues.ingest import vault_file
 from streams.venues.secret import Secret
-from streams.venues.vault import Vault, add_key
+from streams.venues.vault import Vault, vault_file, with_key
 from streams.venues.venue import Credentials
 from tests.venues.execute.paper import STEP
 
@@ -37,10 +36,9 @@ async def rows(connection: Connection, query: str) -> list[tuple[str, ...]]:
 async def account(dsn: str, tmp_path: Path) -> str:
     """An account that did not opt in; the data folder."""
     config = Config(data_dir=str(tmp_path))
-    add_key(vault_file(config))
     async with await connect(dsn) as connection:
         await connection.execute("TRUNCATE executions, outbox, users CASCADE")
-        await accounts.add(connection, Vault(vault_file(config)), NewAccount("live:1", "a1", "binance_usdm"),
+        await accounts.add(connection, Vault(with_key(vault_file(config))), NewAccount("live:1", "a1", "binance_usdm"),
                            Credentials(Secret("k"), Secret("s")))
         await connection.execute("TRUNCATE outbox")
     return str(tmp_path)
