@@ -98,6 +98,7 @@ class Oracle:
         self._books: dict[str, Book] = {}
         self._venues: dict[tuple[str, str], _Venue] = {}
         self._removed: set[tuple[str, str]] = set()
+        self._numbers: dict[tuple[str, str], int] = {}  # the last of a user's source: what is told again removes nobody, and adds nobody
         self.users: set[str] = set()
 
     def take(self, record: Seen) -> None:
@@ -147,6 +148,9 @@ class Oracle:
     def _account(self, user: str, update: engine.AccountUpdate) -> None:
         if update.HasField("sequence"):
             self._book(user).numbered(update.source, update.sequence)
+            if update.sequence <= self._numbers.get((user, update.source), 0):
+                return
+            self._numbers[user, update.source] = update.sequence
         if update.exchange_account_removed:
             self._removed.add((user, update.exchange_account_removed))
         self._removed.discard((user, update.exchange_account.account_id))
