@@ -21,8 +21,7 @@ from streams.stack.redis import redis_cli, start_redis
 
 Say = Callable[[str], None]
 READY_S = 120.0
-ADDRESSES = ("kafka_bootstrap", "redis_url", "postgres_dsn")  # set in the environment: somebody else's server, not started here
-VENUE_HOSTS = "venue_hosts"  # likewise
+ADDRESSES, VENUE_HOSTS = ("kafka_bootstrap", "redis_url", "postgres_dsn"), "venue_hosts"  # where set, another's: not started here
 KEEPER = "keeper"
 PORTS_TRIED_MAX = 5
 
