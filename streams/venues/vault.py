@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -104,9 +105,13 @@ def add_key(file: Path) -> str:
 
 
 def with_key(file: Path) -> Path:
-    """The same file, with a first key where there was none."""
+    """The same file, with a first key where there was none; of processes that make one at once the quickest one's stays."""
     if not file.exists():
-        add_key(file)
+        made = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
+        add_key(made)
+        with suppress(FileExistsError):
+            os.link(made, file)
+        made.unlink()
     return file
 
 

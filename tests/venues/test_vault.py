@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,6 +33,20 @@ def test_the_first_key_is_made_once(tmp_path: Path) -> None:
     first = Vault(with_key(vault_file(config))).current
     assert Vault(with_key(vault_file(config))).current == first
     assert vault_file(Config(vault_file="/elsewhere/keys.json")) == Path("/elsewhere/keys.json")
+
+
+def test_of_two_processes_that_make_the_first_key_at_once_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the quicker one has sealed meanwhile must open for ever."""
+    file, theirs, chance = tmp_path / "vault.json", list[str](), secrets.token_hex
+
+    def quicker(length: int) -> str:
+        monkeypatch.undo()
+        theirs.append(add_key(file))
+        return chance(length)
+
+    monkeypatch.setattr(secrets, "token_hex", quicker)
+    assert [Vault(with_key(file)).current] == theirs
+    assert [one.name for one in tmp_path.iterdir()] == ["vault.json"]
 
 
 def test_the_file_is_its_owners(file: Path) -> None:
