@@ -196,7 +196,7 @@ async def test_a_verdict_is_stamped_with_the_fences_of_both_rows(desk: Desk) -> 
     row: Any = desk.part("live:1").rows[b"live:1"]
     row.positions[wallet] = 8
     orders = desk.orders.parts[partition_of(b"live:1", PARTITIONS)]
-    orders.rows[b"live:1"] = type(row)(Orders("live:1"), [4])
+    orders.rows[b"live:1"] = type(row)(Orders("live:1"), [4, 0])
     desk.checks.due("live:1", "house", "price")
     [check] = reported(desk.check())
     assert dict(check.stamp.fences) == {names.WALLET_DELTAS: 7, f"orders/{names.ORDER_UPDATES}": 3}
