@@ -43,9 +43,11 @@ from streams.stack.redis import start_redis
 from streams.topics import ACCOUNT_STATES, PORTFOLIOS
 
 _BATCH = 500
-_ALONE = 300  # of row by row: slow
+_ALONE = 15  # of row by row, a turn: slow
 _SYMBOLS = 1_000
 Figures = dict[str, object]
+Write = Callable[[int, int], Awaitable[None]]
+Ready = tuple[list[Call], list[Call], Cache]
 
 
 class Made(NamedTuple):
@@ -92,14 +94,25 @@ def mirror(users: int, portfolio_users: int) -> Iterator[Figures]:
         yield {"run": "mirror", "store": "postgres", **asyncio.run(_postgres(dsn, users))}
 
 
-async def _rate(write: Callable[[Batch], Awaitable[object]], records: Sequence[Made], at_once: int,
-                last: Callable[[], Awaitable[object]] | None = None) -> float:
-    began = time.perf_counter()
-    for at in range(0, len(records), at_once):
-        await write(records[at : at + at_once])
-    if last:
-        await last()
-    return len(records) / (time.perf_counter() - began)
+async def _in_turns(users: int, ways: Mapping[str, tuple[int, Write]]) -> dict[str, float]:
+    """States a second of each way, from (states at a turn, what writes them from here to there): a busy machine is as busy for all."""
+    spent, written = dict.fromkeys(ways, 0.0), dict.fromkeys(ways, 0)
+    for at in range(0, users, _BATCH):
+        for name, (count, write) in ways.items():
+            past = min(at + count, users)
+            began = time.perf_counter()
+            await write(at, past)
+            spent[name] += time.perf_counter() - began
+            written[name] += past - at
+    return {name: written[name] / seconds for name, seconds in spent.items()}
+
+
+def _sliced(records: Sequence[Made], write: Callable[[Batch], Awaitable[object]], at_once: int = _BATCH) -> Write:
+    async def slices(first: int, past: int) -> None:
+        for at in range(first, past, at_once):
+            await write(records[at : min(at + at_once, past)])
+
+    return slices
 
 
 async def _redis(url: str, users: int) -> Figures:
@@ -111,33 +124,28 @@ async def _redis(url: str, users: int) -> Figures:
 
     async def write(batch: Batch) -> None:
         await bridge.write(batch)
-        if len(batch) == 1:
-            await bridge.shared.flush()
+        await bridge.shared.flush()
 
     for version in (1, 2):  # symbols are held and every key is there
-        await _rate(write, states(users, version), _BATCH, bridge.shared.flush)
-    batched = await _rate(write, states(users, 3), _BATCH, bridge.shared.flush)
-    guarded = await _rate(write, states(_ALONE, 4), 1)
-    made = await _ready_rate(bridge, states(users, 5))
-    plain = await _rate(RedisRows(client).write, states(_ALONE, 6), 1)  # the last: it takes no version along
+        await _sliced(states(users, version), write)(0, users)
+    ready = [_ready(bridge, made) for made in states(users, 5)]
+    rates = await _in_turns(users, {
+        "batched": (_BATCH, _sliced(states(users, 3), write)), "guarded": (_ALONE, _sliced(states(users, 4), write, 1)),
+        "ready": (_BATCH, lambda first, past: _write_ready(bridge, ready[first:past])),
+        "plain": (_ALONE, _sliced(states(users, 6), RedisRows(client).write, 1))})
     await store.close()
-    return _compared(batched, (plain, guarded), made)
+    return _compared(rates)
 
 
-async def _ready_rate(bridge: Bridge, told: Sequence[Made]) -> float:
-    ready = [_ready(bridge, made) for made in told]
-    began = time.perf_counter()
-    for at in range(0, len(ready), _BATCH):
-        some = ready[at : at + _BATCH]
-        for calls in ([one[0] for one in some], [one[1] for one in some]):
-            await bridge.store.call(list(chain.from_iterable(calls)))
+async def _write_ready(bridge: Bridge, ready: Sequence[Ready]) -> None:
+    for calls in ([one[0] for one in ready], [one[1] for one in ready]):
+        await bridge.store.call(list(chain.from_iterable(calls)))
     for _, _, cache in ready:
         bridge.shared.mark(cache)
     await bridge.shared.flush()
-    return len(ready) / (time.perf_counter() - began)
 
 
-def _ready(bridge: Bridge, made: Made) -> tuple[list[Call], list[Call], Cache]:
+def _ready(bridge: Bridge, made: Made) -> Ready:
     """The calls that the bridge makes of a state whose balance changed, those of its messages, and what waits for the flush."""
     cache = cache_of(UserState.FromString(made.value or b""))
     passed = Passed(cache, ("last_balance_update", "wallet_balance"), False, cache.symbols, cache.operations)
@@ -145,27 +153,24 @@ def _ready(bridge: Bridge, made: Made) -> tuple[list[Call], list[Call], Cache]:
 
 
 async def _postgres(dsn: str, users: int) -> Figures:
-    store = Postgres(dsn, "live")
-    for version in (1, 2):  # inserted, then updated once: pages have room from here on
-        await _rate(store.write, states(users, version), _BATCH)
-    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as rows:
-        await rows.execute("ANALYZE")  # as autovacuum does within a minute: plans of empty tables would be measured
-    batched = await _rate(store.write, states(users, 3), _BATCH)
-    guarded = await _rate(store.write, states(_ALONE, 4), 1)
-    told = states(users, 5)
+    store, told = Postgres(dsn, "live"), states(users, 5)
     batches = [store._collect(told[at : at + _BATCH]).rows for at in range(0, users, _BATCH)]
     kinds = ("users", "accounts", "balances", "positions")
     ready = [[Jsonb(orjson.Fragment(orjson.dumps(rows[kind])), dumps=orjson.dumps) for kind in kinds] for rows in batches]
+    for version in (1, 2):  # inserted, then updated once: pages have room from here on
+        await _sliced(states(users, version), store.write)(0, users)
+    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as rows:
+        await rows.execute("ANALYZE")  # as autovacuum does within a minute: plans of empty tables would be measured
+
+        async def write_ready(first: int, _: int) -> None:
+            await rows.execute("SELECT mirror_account_states(%s, %s, %s, %s)", ready[first // _BATCH])
+
+        rates = await _in_turns(users, {
+            "batched": (_BATCH, _sliced(states(users, 3), store.write)), "guarded": (_ALONE, _sliced(states(users, 4), store.write, 1)),
+            "ready": (_BATCH, write_ready), "plain": (_ALONE, _sliced(states(users, 6), PostgresRows(rows).write, 1))})
     await store.close()
     with psycopg.connect(dsn, autocommit=True) as connection:
-        began = time.perf_counter()
-        for given in ready:
-            connection.execute("SELECT mirror_account_states(%s, %s, %s, %s)", given)
-        made = users / (time.perf_counter() - began)
-        copied = users / _copy(connection, batches)
-    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as rows:
-        plain = await _rate(PostgresRows(rows).write, states(_ALONE, 6), 1)
-    return {**_compared(batched, (plain, guarded), made), "copy_rows_per_s": round(copied)}
+        return {**_compared(rates), "copy_rows_per_s": round(users / _copy(connection, batches))}
 
 
 def _copy(connection: psycopg.Connection[tuple[object, ...]], batches: Sequence[Mapping[str, Sequence[Row]]]) -> float:
@@ -179,8 +184,8 @@ def _copy(connection: psycopg.Connection[tuple[object, ...]], batches: Sequence[
     return time.perf_counter() - began
 
 
-def _compared(batched: float, alone: tuple[float, float], ready: float) -> Figures:
-    plain, guarded = alone
+def _compared(rates: Mapping[str, float]) -> Figures:
+    batched, guarded, ready, plain = (rates[name] for name in ("batched", "guarded", "ready", "plain"))
     return {"states_per_s": round(batched), "row_by_row_per_s": round(plain), "guarded_row_by_row_per_s": round(guarded),
             "ready_made_per_s": round(ready), "times_row_by_row": round(batched / plain, 1),
             "times_guarded_row_by_row": round(batched / guarded, 1), "share_of_ready_made": round(batched / ready, 2)}

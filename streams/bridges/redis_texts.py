@@ -2,20 +2,19 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 import orjson
 
 from schemas import keys as identities
-from schemas.engine_pb2 import UserState
+from schemas.engine_pb2 import AccountState, UserState
 from schemas.money import parse, say
 from streams.bridges.states import currency_of, house, net_profit, used_margin, wallet_balance
 from streams.cache import keys
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ADMIN = "admin"  # the source of what an admin does
-
-
 
 
 class Cache(NamedTuple):
@@ -37,13 +36,14 @@ class Cache(NamedTuple):
 def cache_of(state: UserState) -> Cache:
     """What Redis holds of `state`; raises `BadNumber`."""
     profile, account = state.profile, house(state)
-    balance = account.balances.get(currency_of(state))
+    currency = currency_of(state, account)
+    balance = account.balances.get(currency)
     config = {
-        **profile.fields, "wallet_balance": say(wallet_balance(state)), "margin": say(used_margin(state)),
-        "net_profit": say(net_profit(state)),
+        **profile.fields, "wallet_balance": say(wallet_balance(account, currency)), "margin": say(used_margin(account)),
+        "net_profit": say(net_profit(account)),
         "last_balance_update": moment((balance.updated_ms if balance else 0) or state.updated_ms), "group": profile.group or "standard",
         "leverage": profile.leverage, "status": profile.status or "active", "is_active": _flag(profile.is_active),
-        "kyc": _flag(profile.kyc), "risk_tier": profile.risk_tier, "currency": currency_of(state)}
+        "kyc": _flag(profile.kyc), "risk_tier": profile.risk_tier, "currency": currency}
     calculated: dict[str, str] = {}
     if account.margin.HasField("figures"):
         figures = account.margin.figures
@@ -51,15 +51,15 @@ def cache_of(state: UserState) -> Cache:
                       "margin_level": figures.margin_level_pct, "unrealised_pnl": figures.unrealised_pnl,
                       "calculated_at": moment(account.margin.since_ms or state.updated_ms)}
     return Cache(state.user_id, f"{state.generation} {state.version}", moment(state.updated_ms), config, calculated,
-                 _symbols(state), str(state.sequences[ADMIN].next if ADMIN in state.sequences else 0), metadata_of(config))
+                 _symbols(account), str(state.sequences[ADMIN].next if ADMIN in state.sequences else 0), metadata_of(config))
 
 
 def _flag(value: bool) -> str:
     return "true" if value else "false"
 
 
-def _symbols(state: UserState) -> tuple[str, ...]:
-    open_ones = (held.instrument for held in house(state).positions.values() if parse(held.quantity or "0", "quantity"))
+def _symbols(account: AccountState) -> tuple[str, ...]:
+    open_ones = (held.instrument for held in account.positions.values() if parse(held.quantity or "0", "quantity"))
     return tuple(sorted({identities.instrument_parts(name)[1] for name in open_ones}))
 
 
@@ -107,6 +107,7 @@ def message(user: str, fields: Mapping[str, str], event: tuple[str, str, str], *
             "source": event[2]}
 
 
+@lru_cache(maxsize=1024)  # a state's times are mostly one
 def moment(ms: int) -> str:
     """ISO 8601 UTC with milliseconds."""
     return (_EPOCH + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds").replace("+00:00", "Z")

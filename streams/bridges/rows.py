@@ -32,14 +32,14 @@ def rung(number: int) -> str:
 
 def user_rows(state: UserState) -> Kinds:
     """The rows of a whole account state: `users`, `accounts`, `balances`, `positions`."""
-    profile = state.profile
+    profile, own = state.profile, house(state)
     kind, ident = keys.user_parts(state.user_id)
     yield "users", {
-        "user_key": state.user_id, "user_type": kind, "user_id": ident, "currency": currency_of(state),
-        "margin": say(used_margin(state)), "net_profit": say(net_profit(state)),
+        "user_key": state.user_id, "user_type": kind, "user_id": ident, "currency": currency_of(state, own),
+        "margin": say(used_margin(own)), "net_profit": say(net_profit(own)),
         "group_name": profile.group or "standard", "leverage": amount(profile.leverage, "leverage"), "status": profile.status or "active",
         "is_active": profile.is_active, "kyc": profile.kyc, "risk_tier": profile.risk_tier,
-        "rung": rung(house(state).margin.rung or NORMAL),
+        "rung": rung(own.margin.rung or NORMAL),
         "fields": dict(profile.fields),
         "sequences": {source: numbers.next - 1 for source, numbers in state.sequences.items() if source in FROM_POSTGRES and numbers.next},
         "generation": state.generation, "version": state.version, "updated_ms": state.updated_ms}

@@ -49,23 +49,22 @@ def house(state: UserState) -> AccountState:
     return state.accounts[keys.HOUSE] if keys.HOUSE in state.accounts else AccountState(account_id=keys.HOUSE)
 
 
-def wallet_balance(state: UserState) -> Decimal:
-    """Balance of the house account in its currency; 0 where there is none."""
-    account = house(state)
-    currency = currency_of(state)
-    return parse(account.balances[currency].wallet_balance or "0", "wallet_balance") if currency in account.balances else ZERO
-
-
-def currency_of(state: UserState) -> str:
+def currency_of(state: UserState, account: AccountState) -> str:
     """Currency of the house account, else the profile's, else USD."""
-    return house(state).currency or state.profile.currency or "USD"
+    return account.currency or state.profile.currency or "USD"
 
 
-def used_margin(state: UserState) -> Decimal:
-    """Initial margin of the house account as last judged."""
-    return parse(house(state).margin.figures.initial_margin or "0", "initial_margin")
+def wallet_balance(account: AccountState, currency: str) -> Decimal:
+    """Its balance in that currency; 0 where there is none."""
+    balance = account.balances.get(currency)
+    return parse(balance.wallet_balance or "0", "wallet_balance") if balance is not None else ZERO
 
 
-def net_profit(state: UserState) -> Decimal:
-    """Realised PnL of the house account since it opened."""
-    return parse(house(state).realised_pnl or "0", "realised_pnl")
+def used_margin(account: AccountState) -> Decimal:
+    """Initial margin as last judged."""
+    return parse(account.margin.figures.initial_margin or "0", "initial_margin")
+
+
+def net_profit(account: AccountState) -> Decimal:
+    """Realised PnL since it opened."""
+    return parse(account.realised_pnl or "0", "realised_pnl")
