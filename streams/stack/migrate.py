@@ -19,7 +19,7 @@ from streams.app import plans
 from streams.config import Config
 from streams.engine.boot import MIB
 from streams.engine.ledger import Plan
-from streams.engine.rows import CLAIM, Codec, Partition
+from streams.engine.rows import CLAIM, STRAY, Codec, Partition
 from streams.stack import topics as broker_topics
 from streams.stack.generation import Standing, bound, record, stand
 from streams.stack.process import StackError
@@ -79,7 +79,7 @@ def _judge(config: Config, standing: Standing) -> Move:
 
 
 async def _copy(move: Move, plan: Plan, number: int) -> int:
-    """Rows of one changelog partition, behind a claim; the count."""
+    """Rows of one changelog partition, behind a claim; how many users have one."""
     part = await _read(move.old, plan, number)
     codec = Codec(len(plan.sources), plan.dump, plan.load)
     producer = AIOKafkaProducer(bootstrap_servers=move.new.kafka_bootstrap, acks="all", enable_idempotence=True, max_request_size=2 * MIB)
@@ -100,7 +100,7 @@ async def _copy(move: Move, plan: Plan, number: int) -> int:
         await asyncio.gather(*sent)
     finally:
         await producer.stop()
-    return len(part.rows)
+    return len(part.rows.keys() - {STRAY})
 
 
 async def _read(config: Config, plan: Plan, number: int) -> Partition:
