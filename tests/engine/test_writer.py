@@ -154,6 +154,17 @@ async def test_outputs_of_a_record_without_a_key_lie_in_the_partitions_row() -> 
     assert ledger.keys_of(0) == []
 
 
+async def test_how_far_a_topic_is_read_is_written_where_no_row_says_it() -> None:
+    """An export of rows asks which facts are in them: of those that no row takes, the partition's own row knows."""
+    producer = FakeProducer()
+    ledger = wallet(producer)
+    ledger.fold(Bundle("facts", 0, [Record(6, b"", b"?"), Record(8, b"", b"?")]), lambda state, record: (None, ()), lambda record: None)
+    await ledger.flush()
+    [(sent, _), (stray, value)] = producer.logs[CHANGELOG, 0]
+    assert (sent, stray) == (SENT, STRAY)
+    assert list(ledger.codec.decode(value).positions) == [9]
+
+
 @pytest.mark.parametrize(("frozen", "recovered", "expected"), [(False, True, True), (True, True, False), (False, False, False)])
 def test_a_row_is_touched_only_while_it_is_ours(frozen: bool, recovered: bool, expected: bool) -> None:
     ledger = wallet(FakeProducer())
