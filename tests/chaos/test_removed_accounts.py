@@ -46,17 +46,22 @@ def orders(user: str, epoch: int) -> list[Record]:
     return found
 
 
-async def story(chaos: Chaos, chance: random.Random) -> None:
-    """A third stays, a third goes, a third goes and comes back; in each round two are killed, and what was told comes again.
-
-    Between rounds all comes to rest: an account that is told to be back after its orders came has none, and the mirror skips states.
-    """
+def rounds() -> list[tuple[list[Record], list[Record]]]:
+    """What is told in each, and what is told again: a third stays, a third goes, a third goes and comes back."""
     users = [f"live:leaver-{at}" for at in range(LEAVERS)]
     gone, back = users[LEAVERS // 3:], users[2 * LEAVERS // 3:]
     opened = [record for user in users for record in (added(user, 1), *orders(user, 1))]
     removed = [told(user, 2, exchange_account_removed=ACCOUNT) for user in gone]
-    for records, before in ((opened, []), (removed, opened), ([added(user, 3) for user in back], removed),
-                            ([record for user in back for record in orders(user, 2)], removed)):
+    return [(opened, []), (removed, opened), ([added(user, 3) for user in back], removed),
+            ([record for user in back for record in orders(user, 2)], removed)]
+
+
+async def story(chaos: Chaos, chance: random.Random) -> None:
+    """In each round two are killed.
+
+    Between rounds all comes to rest: an account that is told to be back after its orders came has none, and the mirror skips states.
+    """
+    for records, before in rounds():
         for some in (records[: len(records) // 2], records[len(records) // 2:]):
             await chaos.facts(chaos.feed.chunk(300, [*some, *before]))
             await asyncio.sleep(chance.uniform(0.2, 1.5))
