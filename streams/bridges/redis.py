@@ -27,6 +27,7 @@ _BALANCE_S = 3_600
 _SOURCE = topics.ACCOUNT_STATES
 _MISFIT = (BadNumber, OverflowError, identities.BadKey)
 _LATELY_S = 2.0
+_AT_ONCE = 250  # users
 
 
 class Bridge:
@@ -49,6 +50,17 @@ class Bridge:
         """The newest state of every user in `batch`, but what it answers; raises one of `AWAY`: the batch may simply be written again."""
         left_out: list[LeftOut] = []
         written = list(newest(_readable(batch, left_out)).values())
+        # Redis is at one part while the next is made; a user is in one of them.
+        parts = (self._write(written[at : at + _AT_ONCE]) for at in range(0, len(written), _AT_ONCE))
+        for found in await asyncio.gather(*parts, return_exceptions=True):
+            if isinstance(found, BaseException):
+                raise found
+            left_out += found
+        self._written_s, self._hop_s = time.monotonic(), _observe(written)
+        return left_out
+
+    async def _write(self, written: list[tuple[Record, UserState]]) -> list[LeftOut]:
+        left_out: list[LeftOut] = []
         caches = _cached(written, left_out)
         if not caches:
             return left_out
@@ -60,7 +72,6 @@ class Bridge:
         await follow(self.store, passed)
         await self._tell(passed)
         metrics.REFUSED.labels(NAME).inc(len(caches) - len(passed))
-        self._written_s, self._hop_s = time.monotonic(), _observe(written)
         return left_out
 
     def _calls(self, cache: Cache) -> list[Call]:

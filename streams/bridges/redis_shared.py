@@ -5,7 +5,7 @@ import logging
 
 from streams.bridges.redis_texts import Cache, metadata_of
 from streams.cache import keys, scripts
-from streams.cache.store import AWAY, Command, Store, scan
+from streams.cache.store import AWAY, Call, Command, Store, scan
 from streams.ops.process import pause
 from streams.topics import ACCOUNT_STATES
 
@@ -35,15 +35,15 @@ class Shared:
         try:
             for at in range(0, len(users), _AT_ONCE):
                 some = users[at : at + _AT_ONCE]
-                await self._store.run([self._command(keys.USER_WALLETS, some, 1), self._command(keys.USER_METADATA, some, 2)])
+                await self._store.call([self._call(keys.USER_WALLETS, some, 1), self._call(keys.USER_METADATA, some, 2)])
                 self.flushed += len(some)
         except BaseException:
             self._dirty = taken | self._dirty
             raise
 
-    def _command(self, key: str, users: list[tuple[str, Written]], which: int) -> Command:
+    def _call(self, key: str, users: list[tuple[str, Written]], which: int) -> Call:
         words = [word for user, one in users for word in (user, keys.bare(user, self._default_type), one[0], one[which])]
-        return ("EVALSHA", scripts.SHARED.sha, 2, key, keys.companion(key), *words)
+        return Call(scripts.SHARED, (key, keys.companion(key)), words)
 
     async def repair(self) -> None:
         """Marks every user that Redis has: what differs is written by the next flush."""

@@ -131,7 +131,7 @@ return 1
 
 # KEYS hash, its companion. ARGV (user, field for a new user, version, value)*. Who is there under its typed name stays there. Answers how
 # many changed.
-SHARED = _script("""
+SHARED = _many("""
 local count = 0
 for i = 1, #ARGV, 4 do
   local user, field = ARGV[i], ARGV[i + 1]
