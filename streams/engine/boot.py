@@ -14,6 +14,7 @@ from mode import Service
 
 from streams.config import Config
 from streams.engine import runtime, transport
+from streams.ops import logs
 
 MIB = 1_048_576
 COORDINATOR_S = 1.0  # between two looks at the group membership
@@ -125,6 +126,7 @@ def create_faust(config: Config) -> EngineApp:
         producer_max_request_size=2 * MIB,
         producer_linger=0,  # the group is the batch
         cython_optimizations=True,
+        logging_config=logs.json_config(config.log_level, config.worker_name) if config.log_format == "json" else None,
         web_enabled=False,
         web_host=config.web_host,
         web_port=config.web_port,

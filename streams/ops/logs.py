@@ -4,6 +4,7 @@ import logging
 import sys
 import time
 import traceback
+from typing import Any
 
 import orjson
 
@@ -32,6 +33,13 @@ def configure(level: str, form: str, process: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines(process) if form == "json" else logging.Formatter(TEXT))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+
+
+def json_config(level: str, process: str) -> dict[str, Any]:
+    """The same for who configures by `logging.config.dictConfig`, as Faust does."""
+    return {"version": 1, "disable_existing_loggers": False, "formatters": {"json": {"()": JsonLines, "process": process}},
+            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+            "root": {"level": level.upper(), "handlers": ["stderr"]}}
 
 
 def place_of(error: BaseException) -> str:

@@ -1,6 +1,7 @@
 """A worker that cannot do its work does not stay: topics of another shape, a membership that was taken over."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -113,10 +114,13 @@ def broker(cluster: Kafka) -> str:
 def test_a_worker_that_the_group_refuses_ends_with_one_line(broker: str, tmp_path: Path) -> None:
     """The broker's least session timeout is a second: aiokafka keeps that answer to itself while nothing is assigned."""
     topics.create(Config(kafka_bootstrap=broker))
-    env = {**os.environ, PREFIX + "KAFKA_BOOTSTRAP": broker, PREFIX + "SESSION_TIMEOUT_S": "0.5", PREFIX + "DATA_DIR": str(tmp_path)}
+    env = {**os.environ, PREFIX + "KAFKA_BOOTSTRAP": broker, PREFIX + "SESSION_TIMEOUT_S": "0.5", PREFIX + "DATA_DIR": str(tmp_path),
+           PREFIX + "LOG_FORMAT": "json", PREFIX + "WEB_PORT": str(process.free_ports(1)[0])}
     done = subprocess.run(WORKER, env=env, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1
-    assert "InvalidSessionTimeoutError" in done.stderr.strip().splitlines()[-1]
+    *logged, last = done.stderr.strip().splitlines()
+    assert "InvalidSessionTimeoutError" in last
+    assert "worker-0" in {json.loads(line)["process"] for line in logged if line.startswith("{")}
 
 
 def test_a_worker_whose_name_another_holds_ends_with_one_line(broker: str, tmp_path: Path) -> None:
