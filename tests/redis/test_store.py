@@ -128,6 +128,22 @@ def test_calls_go_together_and_each_has_its_own_answer(url: str, client: Client)
         assert client.info("commandstats")["cmdstat_evalsha"]["calls"] - before == 6
 
 
+def test_a_batch_of_many_parts_leaves_out_only_what_nobody_can_write(url: str, client: Client) -> None:
+    told = [state(1, f"{user}.25", f"live:{user}") for user in range(700)]
+    for user in (3, 299, 699):
+        client.set(keys.config(f"live:{user}"), "a stranger's")
+
+    async def job(store: Store) -> list[str]:
+        bridge = Bridge(store, Config())
+        left = await bridge.write([sent(one) for one in told])
+        await bridge.shared.flush()
+        return [str(one.record.key) for one in left]
+
+    assert run(url, job) == ["b'live:3'", "b'live:299'", "b'live:699'"]
+    assert (client.hlen("user_wallets"), client.get("user_balance:live:698")) == (697, "698.25")
+    assert client.hget(keys.config("live:500"), "wallet_balance") == "500.25"
+
+
 def test_a_server_that_takes_no_writes_is_away_for_every_call(single: str) -> None:
     with redis.Redis.from_url(single) as root:
         root.config_set("maxmemory", "1")
