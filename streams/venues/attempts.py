@@ -72,7 +72,7 @@ class Attempts:
         self._said: list[Command] = []
         self._numbers = self._epoch = self._failures = self._auth_failures = 0
         self._tries: Counter[int] = Counter()  # by call
-        self._renewed_ms = self._renewals_failed = 0
+        self._renewed_ms = self._renewals_failed = self._lite_ms = 0
 
     @property
     def ready(self) -> bool:
@@ -102,8 +102,9 @@ class Attempts:
             self.memory.note(events)
             self.memory.sent_ms = max(self.memory.sent_ms, received_ms or self.now_ms)
             self._said.append(Publish(events, received_ms or self.now_ms))
-        if self.venue.complete is not None and ("complete", 0) not in self._timers and any(map(_is_lite, events)):
-            self._timers["complete", 0] = self.now_ms + self.policy.rest_lag_ms
+        if self.venue.complete is not None and any(map(_is_lite, events)):
+            self._lite_ms = self.now_ms
+            self._timers.setdefault(("complete", 0), self.now_ms + self.policy.rest_lag_ms)
 
     def _fresh(self, events: tuple[Event, ...]) -> tuple[Event, ...]:
         """What a frame says that was not said last, where the venue says again what did not change."""

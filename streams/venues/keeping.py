@@ -48,6 +48,8 @@ class Keeping(Attempts):
         """Asks for the fees of fills that the stream told without."""
         if self.live is not None and self.venue.complete is not None:  # else the next link's reading covers them
             self._ask("complete", self.venue.complete(self.now_ms - self.policy.gap_margin_ms))
+            if self._lite_ms + self.policy.rest_lag_ms > self.now_ms:  # REST may not know that one yet: it is asked once more
+                self._timers["complete", 0] = self._lite_ms + self.policy.rest_lag_ms
 
     def _completed(self, request: Request, body: bytes) -> None:
         if self.live is not None:

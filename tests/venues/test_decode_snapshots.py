@@ -219,3 +219,12 @@ def test_answers_of_other_peoples_tests_lose_no_field(name: str) -> None:
     raws = b"".join(event.message.meta.raw_payload for event in told)  # type: ignore[attr-defined]
     assert told
     assert all(raw(row) in raws for row in rows), "each row whole"
+
+
+def test_when_kucoin_was_asked_is_not_when_its_position_changed() -> None:
+    found = snapshot("kucoin_futures", ANSWERS["kucoin_futures"], RECEIPT, ASKED)
+    positions = [event.message for event in found if isinstance(event.message, data.UserDataPositionUpdateEvent) and event.message.symbol]
+    assert positions
+    for position in positions:  # an answer that lags says the time of now: with it, it would go before what the stream told since
+        assert not position.meta.transaction_time_ms
+        assert position.meta.extra["currentTimestamp"]

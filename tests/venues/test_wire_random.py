@@ -45,3 +45,16 @@ def test_a_way_in_that_is_too_old_is_made_anew_and_a_login_refused_twice_waits_f
         world.run(120_000)
     assert (world.stale, world.session.state) == (0, State.LIVE)
     assert compared(fold(world.told), "bn", venue, world.sim.truth(world.account.name)) == []
+
+
+def test_a_fill_told_while_fees_are_about_to_be_asked_for_gets_its_own() -> None:
+    world = WireWorld("kucoin_futures", 1)
+    world.start()
+    world.run(10_000)
+    for wait_ms in (900, 120_000):  # the second is told before the first one's question, and REST does not know it yet
+        world._time()
+        world.sim.trade(world.account.name, "XBTUSDTM", "BUY", "3")
+        world.venue.remember(world.account)
+        world.sim.fault("lag", path="/api/v1/fills", ms=600)
+        world.run(wait_ms)
+    assert compared(fold(world.told), "bn", world.venue_name, world.sim.truth(world.account.name)) == []

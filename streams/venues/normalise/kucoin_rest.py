@@ -41,7 +41,7 @@ def _overview(answers: Answers, found: object) -> None:
 def _positions(answers: Answers, found: object) -> None:
     for row in rows(found, "positions") if found is not None else ():
         row.must("symbol", "currentQty")
-        read_position(answers, row)
+        read_position(answers, row, asked_ms=answers.asked.as_of_ms)
 
 
 def _margin_modes(answers: Answers, found: object) -> None:

@@ -23,8 +23,11 @@ _SETTLEMENT = {"symbol": "symbol", "mark_price": "markPrice", "funding_fee": "fu
                "settle_time_ms": "fundingTime"}
 
 
-def read_position(teller: Teller, row: Fields, symbol: str = "") -> None:
-    """position.change. Without a quantity (markPriceChange) it is partial, and may lack its symbol: the topic may have it."""
+def read_position(teller: Teller, row: Fields, symbol: str = "", asked_ms: int | None = None) -> None:
+    """position.change. Without a quantity (markPriceChange) it is partial, and may lack its symbol: the topic may have it.
+
+    REST (`asked_ms`) says the time of its answer, whatever the age of what it answers: no time of the position.
+    """
     position = data.UserDataPositionUpdateEvent(qty_unit=data.CONTRACTS)
     put(position, row, _POSITION)
     position.symbol = position.symbol or symbol
@@ -36,7 +39,7 @@ def read_position(teller: Teller, row: Fields, symbol: str = "") -> None:
         position.isolated_wallet = row.said("posMargin")
     if not position.partial and not position.leverage and row.has("realLeverage"):
         position.leverage = row.said("realLeverage")
-    time = _timed(position.meta, row, "currentTimestamp")
+    time = _timed(position.meta, row, "currentTimestamp") if asked_ms is None else asked_ms
     position.meta.business_key = f"pos:{position.symbol}:{data.PositionSide.Name(position.position_side)}:{time}"
     teller.tell(position, row)
 
