@@ -44,6 +44,14 @@ def test_what_ingestion_keeps_is_told_by_rate() -> None:
     assert table.endswith("An idle account holds 44.8 KiB, of 1,000 in one process.")
 
 
+def test_what_mirrors_write_is_told_beside_other_ways() -> None:
+    store = {**FROM, "store": "redis", "states_per_s": 12_725, "times_row_by_row": 14.4, "times_guarded_row_by_row": 10.4,
+             "share_of_ready_made": 0.68}
+    table = spent.mirror([store, {**FROM, "store": "figures for people", "pass_ms": 31.1, "all_written_s": 1.66}])
+    assert lines(table) == ["| redis | 1 | 12,725 | 14.4 | 10.4 | 68.0 |"]
+    assert table.endswith("100,000 changed users: a pass over all takes 31.1 ms, writing them 1.7 s.")
+
+
 def test_a_takeover_says_its_size() -> None:
     row: Row = {**FROM, "users": 1_000, "positions": 3, "rows_per_s": 150_000, "users_per_s": 12_345, "users_per_cpu_s": 13_000,
                 "bytes_per_user": 7_800, "bytes_per_user_untouched": 1_100}
